@@ -1,0 +1,46 @@
+# FastSeqTrack: `make` alone lists the targets. Nothing is needed beforehand but Python 3.10-3.13, make and git.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+TRACK := $(BIN)/fastseqtrack
+# Chapters are tested in as many processes as there are cores, so each takes one thread.
+TEST_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce reproduce-full test gpu book clean
+
+help:  ## list these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(READY)  ## set up .venv (the other targets do it by themselves)
+
+# uv installs in seconds what takes pip minutes; torch, torchvision and timm are resolved together.
+$(READY): settings.ini setup.py
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	@touch $@
+
+reproduce: $(READY)  ## tables and figures from the committed records, with a part of them measured anew
+	$(TRACK) reproduce
+
+reproduce-full: $(READY)  ## every record measured anew; goes on where it was interrupted
+	$(TRACK) reproduce --full
+
+test: $(READY)  ## the chapters' own tests, then tests/
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/nbdev_test --timing
+	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -q tests
+
+# On an offline node: no installation, the package runs from the checkout.
+gpu:  ## CUDA tests, speed of the paper presets and training, in one job (see chapter 23)
+	PYTHONPATH=. $(PYTHON) -m fastseqtrack.gpu
+
+book: $(READY)  ## run every chapter, store its outputs, render README.md from nbs/index.ipynb
+	$(BIN)/python -m fastseqtrack.book run
+	$(BIN)/python -m fastseqtrack.book readme
+
+clean:  ## remove .venv and caches; figures/ and runs/ stay
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
