@@ -1,0 +1,106 @@
+"The house rules: the package is what the notebooks export, and the notebooks are a book that can be read."
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fastseqtrack import book, rules
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = book.chapters(ROOT)
+NOTEBOOKS = [*CHAPTERS, ROOT / "nbs" / "index.ipynb"]
+MODULES = sorted(set((ROOT / "fastseqtrack").glob("*.py")) - {ROOT / "fastseqtrack" / "_modidx.py"})
+
+
+def command(tool: str, *words, cwd) -> str:
+    "Run a tool of this environment; fails the test with what it said."
+    done = subprocess.run([Path(sys.executable).with_name(tool), *words], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def python_files(folder) -> dict:
+    "The package's modules as {name: bytes}."
+    return {path.name: path.read_bytes() for path in Path(folder, "fastseqtrack").glob("*.py")}
+
+
+def test_package_is_what_the_notebooks_export(root, copy):
+    for path in (copy / "fastseqtrack").glob("*.py"):
+        if path.name != "__init__.py":  # the one file kept by hand
+            path.unlink()
+    command("nbdev_export", cwd=copy)
+    exported, committed = python_files(copy), python_files(root)
+    assert sorted(exported) == sorted(committed)
+    assert [name for name in committed if committed[name] != exported[name]] == []
+
+
+def test_notebooks_are_clean(root, copy):
+    command("nbdev_clean", cwd=copy)
+    changed = [path.name for path in NOTEBOOKS if path.read_bytes() != (copy / "nbs" / path.name).read_bytes()]
+    assert changed == []
+
+
+def test_every_notebook_is_a_chapter_or_the_front_page(root):
+    assert {path.name for path in (root / "nbs").rglob("*.ipynb")} == {path.name for path in NOTEBOOKS}
+
+
+def test_chapters_import_only_earlier_ones():
+    assert rules.order_faults(CHAPTERS) == []
+
+
+def test_modules_import_only_earlier_ones():
+    modules = [rules.module_name(book.read_cells(path)) for path in CHAPTERS]
+    for number, module in enumerate(modules):
+        imported = rules.imported_modules((ROOT / "fastseqtrack" / f"{module}.py").read_text(encoding="utf-8"))
+        assert imported <= set(modules[:number]), module
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_keeps_the_budgets(path):
+    assert rules.chapter_faults(path) == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_module_keeps_the_budgets(path):
+    assert rules.module_faults(path) == []
+
+
+def test_front_page_keeps_the_rules_of_cells():
+    cells = book.read_cells(ROOT / "nbs" / "index.ipynb")
+    assert [fault for cell in cells for fault in rules.cell_faults(cell)] == []
+    assert (ROOT / "nbs" / "index.ipynb").stat().st_size <= rules.Rules.size
+
+
+def test_readme_is_the_front_page(root):
+    assert (root / "README.md").read_text(encoding="utf-8") == book.render_readme(root / "nbs" / "index.ipynb")
+
+
+def test_readme_links_lead_somewhere(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    targets = {target.split("#")[0] for target in re.findall(r'(?:\]\(|src="|href=")([^)"\s]+)', text)}
+    local = {target for target in targets if target and ":" not in target}
+    assert [target for target in sorted(local) if not (root / target).exists()] == []
+
+
+def test_lint(root):
+    command("ruff", "check", "--no-cache", "--output-format", "concise", "fastseqtrack", "nbs", "tests", "setup.py", cwd=root)
+
+
+def test_top_level_holds_nothing_else(root):
+    tracked = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True).stdout.split("\n")
+    if tracked == [""]:
+        pytest.skip("not a git checkout")
+    top = {path.split("/")[0] for path in tracked if path and not path.startswith(".")}
+    folders = {"nbs", "fastseqtrack", "figures", "tests"}
+    files = {"settings.ini", "environment.yml", "README.md", "LICENSE", "NOTICE", "Makefile", "MANIFEST.in", "setup.py"}
+    assert top <= folders | files
+
+
+def test_manifest_lists_every_artefact(root):
+    manifest = json.loads((root / "figures" / "manifest.json").read_text(encoding="utf-8"))
+    listed = {Path(file).name for entry in manifest for file in entry.get("files", [])}
+    present = {path.name for path in (root / "figures").iterdir() if path.is_file() and path.suffix in {".csv", ".md", ".png", ".svg"}}
+    assert present == listed

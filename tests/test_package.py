@@ -1,0 +1,126 @@
+"The installed package: it needs nothing but its requirements, and carries all it promises."
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Run before the program under test: developers' tools, the network and the GPU are not there.
+BARREN = """
+import importlib.abc, socket, sys
+ABSENT = {"nbdev", "fastcore", "IPython", "ipywidgets", "execnb", "jupyterlab", "jupyter", "pytest", "hypothesis"}
+
+class Barren(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+def no_network(*arguments, **options):
+    raise OSError("there is no network in this test")
+
+sys.meta_path.insert(0, Barren())
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = no_network
+"""
+
+
+def run_barren(program: str, folder) -> str:
+    "Run a program without tools, network or GPU, in an empty folder that is also its home; returns what it prints."
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, "-c", BARREN + program], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def settings() -> dict:
+    "The project's configuration."
+    config = ConfigParser(delimiters=["="])
+    config.read(ROOT / "settings.ini", encoding="utf-8")
+    return dict(config["DEFAULT"])
+
+
+def distribution(folder) -> dict:
+    "What setup.py in `folder` tells setuptools, and the data files a wheel would carry."
+    program = """
+import json
+from distutils.core import run_setup
+found = run_setup("setup.py", stop_after="init")
+build = found.get_command_obj("build_py")
+build.ensure_finalized()
+data = [name for _, _, _, names in build.data_files for name in names]
+print(json.dumps(dict(requires=found.install_requires, extras=found.extras_require, scripts=found.entry_points["console_scripts"],
+                      python=str(found.python_requires), data=data, long=found.metadata.long_description)))
+"""
+    done = subprocess.run([sys.executable, "-c", "import setuptools\n" + program], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_module_imports_without_tools_network_gpu_or_data(tmp_path):
+    modules = sorted(path.stem for path in (ROOT / "fastseqtrack").glob("*.py") if not path.stem.startswith("_"))
+    program = f"import importlib, torch\nfor name in {modules}: importlib.import_module('fastseqtrack.' + name)\n"
+    assert run_barren(program + "print(torch.cuda.is_initialized())", tmp_path).split() == ["False"]
+    assert list(tmp_path.iterdir()) == []  # importing leaves nothing behind
+
+
+def test_the_barren_world_is_barren(tmp_path):
+    for program in ("import nbdev", "import socket; socket.create_connection(('127.0.0.1', 9))"):
+        with pytest.raises(AssertionError, match="No module named 'nbdev'|no network"):
+            run_barren(program, tmp_path)
+
+
+def test_public_names_are_there(tmp_path):
+    names = ["create_model", "list_models", "load_checkpoint", "Tracker", "TrackResult"]
+    assert run_barren(f"import fastseqtrack\nprint([n for n in {names} if not hasattr(fastseqtrack, n)])", tmp_path).strip() == "[]"
+
+
+def test_importing_is_light(tmp_path):
+    loaded = run_barren("import fastseqtrack, sys\nprint(*(n for n in ('matplotlib', 'pandas', 'seaborn') if n in sys.modules))", tmp_path)
+    assert loaded.split() == []
+
+
+def test_imports_are_declared_requirements():
+    declared = {re.split(r"[<>=]", word)[0] for word in settings()["requirements"].split()}
+    declared |= {"cv2", "fastseqtrack"} | set(sys.stdlib_module_names)
+    developers = {"book": {"execnb", "nbdev"}}
+    for path in (ROOT / "fastseqtrack").glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+        assert {name.split(".")[0] for name in names} <= declared | developers.get(path.stem, set()), path.name
+
+
+def test_setup_says_what_settings_say(copy):
+    known, found = settings(), distribution(copy)
+    assert found["requires"] == known["requirements"].split() and found["extras"] == {"dev": known["dev_requirements"].split()}
+    assert found["scripts"] == known["console_scripts"].split() and found["python"] == f">={known['min_python']}"
+    assert found["long"] == (copy / "README.md").read_text()
+
+
+def test_a_wheel_carries_the_weights(copy):
+    weights = copy / "fastseqtrack" / "weights"
+    weights.mkdir(exist_ok=True)
+    for name in ("some.safetensors", "some.json"):
+        (weights / name).write_text("{}")
+    assert {"some.safetensors", "some.json"} <= {Path(name).name for name in distribution(copy)["data"]}
+
+
+def test_a_wheel_carries_every_committed_file(root):
+    names = subprocess.run(["git", "ls-files", "fastseqtrack"], cwd=root, capture_output=True, text=True).stdout.split()
+    if not names:
+        pytest.skip("not a git checkout")
+    assert {name for name in names if not name.endswith(".py")} <= set(distribution(root)["data"])
+
+
+def test_shipped_weights_are_small_and_have_a_card(root):
+    weights = sorted((root / "fastseqtrack" / "weights").glob("*.safetensors"))
+    assert [path.stem for path in weights] == ["fastseqtrack_nano", "seqtrack_nano"]
+    for path in weights:
+        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        assert path.stat().st_size <= 8 * 2**20 and {"command", "seed", "commit", "device"} <= card.keys()
