@@ -96,11 +96,12 @@ def draw_look(plan: Plan, backdrop: np.ndarray) -> Look:
     limbs = int(rng.integers(1, 5)) if rng.random() < 0.4 else 0
     return Look(outline(rng), tiles, limbs, plan.pick("DEF", rng.uniform(0.25, 0.7), 0.0))
 
-# %% ../nbs/05a_synthetic.ipynb #13b7de31
+# %% ../nbs/05a_synthetic.ipynb #66292e22
 def make_target(plan: Plan, look: Look) -> Actor:
     "The target: its size (LR), pace (FM), and a walk out of the frame for some (INV)."
     rng = plan.rng
-    size = plan.size(10, 30) if "LR" in plan.on else plan.size(26, 0.65 * plan.world.height)
+    tallest = (0.65 if rng.random() < 0.25 else 0.35) * plan.world.height  # some fill the frame: black borders in the crop
+    size = plan.size(10, 30) if "LR" in plan.on else plan.size(22, tallest)
     centre = plan.centre(plan.pick("FM", rng.uniform(0.2, 0.5), rng.uniform(0.01, 0.09)) * size.mean())
     if "INV" in plan.on and rng.random() < 0.4:
         away = np.exp(-(((np.arange(plan.length) / plan.length - rng.uniform(0.3, 0.8)) / 0.08) ** 2))
