@@ -6,11 +6,12 @@
 __all__ = ['GOT10K_THRESHOLDS', 'PROTOCOLS', 'SequenceResult', 'hold', 'lag', 'static', 'success_curve', 'clip_to_image',
            'got10k_overlaps', 'Evaluation', 'ao_sr', 'evaluate']
 
-# %% ../nbs/16_metrics.ipynb #1303e147
+# %% ../nbs/16_metrics.ipynb #6b5afa2b
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from .boxes import iou
 from .core import InputError, UsageError
 

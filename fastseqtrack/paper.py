@@ -43,9 +43,9 @@ FastSeqTrack | 85.647         | 66.082       | 3.464          | 130.232      | 8
 """
 _UNITS1 = dict(encoder_params="M", encoder_macs="G", decoder_params="M", decoder_macs="M", overall_params="M", overall_macs="G", fps="fps")
 
-# %% ../nbs/19_paper.ipynb #957254c9
-_TABLE2 = """
-method       | vasttrack_auc | vasttrack_np | vasttrack_p | tnl2k_auc | tnl2k_np | tnl2k_p | trackingnet_auc | trackingnet_np | trackingnet_p | got10k_ao | got10k_sr50 | got10k_sr75 | fps
+# %% ../nbs/19_paper.ipynb #21041ec5
+_SCORES = [f"{data}_{score}" for data in ("vasttrack", "tnl2k", "trackingnet") for score in ("auc", "np", "p")]
+_TABLE2 = " | ".join(["method", *_SCORES, "got10k_ao", "got10k_sr50", "got10k_sr75", "fps"]) + """
 SeqTrack     | 34.84 | 37.70 | 33.89 | 56.13 | 74.01 | 58.09 | 83.3  | 88.3  | 82.2  | 74.7 | 84.7 | 71.8 | 58
 FastSeqTrack | 39.24 | 42.7  | 39.79 | 56.86 | 74.22 | 60.35 | 85.54 | 90.31 | 85.53 | 77.8 | 88.2 | 76.8 | 125
 ODTrack      | -     | -     | -     | 61.7  | -     | -     | 85.1  | 90.1  | 86.1  | 77.0 | 87.9 | 75.1 | 32
