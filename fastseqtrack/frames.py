@@ -89,7 +89,7 @@ def check_box(box, frame: np.ndarray) -> np.ndarray:
         raise UsageError(f"the box {values.tolist()} does not lie in the frame of {width} x {height} pixels", fix)
     return values
 
-# %% ../nbs/04_frames.ipynb #b89d4e79
+# %% ../nbs/04_frames.ipynb #5f65315d
 class VideoFile:
     "An mp4 in the making, to be used with `with`: `write` takes RGB frames (H, W, 3). Raises `InputError` if it cannot be written."
 
@@ -97,7 +97,8 @@ class VideoFile:
         self.path, self.fps, self.writer = Path(path), fps or 25.0, None
         self.partial = self.path.with_name(f".{self.path.stem}.partial.mp4")
 
-    def write(self, frame: np.ndarray):
+    def write(self, frame: np.ndarray) -> None:
+        "Append an RGB frame (H, W, 3)."
         if self.writer is None:
             self.size = frame.shape[1] // 2 * 2, frame.shape[0] // 2 * 2  # mp4 wants even sides
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +108,8 @@ class VideoFile:
         fits = frame.shape[1::-1] == self.size
         self.writer.write(cv2.cvtColor(frame if fits else cv2.resize(frame, self.size), cv2.COLOR_RGB2BGR))
 
-    def close(self):
+    def close(self) -> None:
+        "Finish the video and give it its name. Without frames there is no file."
         if self.writer is not None:
             self.writer.release()
             os.replace(self.partial, self.path)
