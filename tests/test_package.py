@@ -96,6 +96,23 @@ def test_imports_are_declared_requirements():
         assert {name.split(".")[0] for name in names} <= declared | developers.get(path.stem, set()), path.name
 
 
+def test_peers_are_reported_missing_beside_plain_opencv(tmp_path):
+    program = """
+import cv2
+for name in ("TrackerCSRT_create", "TrackerKCF_create", "TrackerCSRT", "TrackerKCF", "legacy"):
+    if hasattr(cv2, name):
+        delattr(cv2, name)
+from fastseqtrack.core import InputError
+from fastseqtrack.peers import missing_peers, peer_factory
+print(*missing_peers())
+try:
+    peer_factory("opencv-csrt")
+except InputError as error:
+    print("contrib" in error.fix)
+"""
+    assert run_barren(program, tmp_path).split() == ["opencv-csrt", "opencv-kcf", "True"]
+
+
 def test_setup_says_what_settings_say(copy):
     known, found = settings(), distribution(copy)
     assert found["requires"] == known["requirements"].split() and found["extras"] == {"dev": known["dev_requirements"].split()}
