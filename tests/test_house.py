@@ -101,6 +101,14 @@ def test_top_level_holds_nothing_else(root):
 
 def test_manifest_lists_every_artefact(root):
     manifest = json.loads((root / "figures" / "manifest.json").read_text(encoding="utf-8"))
-    listed = {Path(file).name for entry in manifest for file in entry.get("files", [])}
-    present = {path.name for path in (root / "figures").iterdir() if path.is_file() and path.suffix in {".csv", ".md", ".png", ".svg"}}
+    listed = {file for entry in manifest.values() for file in entry["files"]}
+    present = {path.name for path in (root / "figures").iterdir() if path.is_file() and path.name != "manifest.json"}
     assert present == listed
+
+
+def test_manifest_tells_where_each_artefact_comes_from(root):
+    manifest = json.loads((root / "figures" / "manifest.json").read_text(encoding="utf-8"))
+    for name, entry in manifest.items():
+        assert (root / "nbs" / f"{entry['chapter']}.ipynb").is_file(), name
+        assert all(entry[key] for key in ("command", "device", "commit", "date")), name
+        assert any(file.endswith(".csv") for file in entry["files"]), f"{name} has no data beside it"

@@ -80,6 +80,10 @@ def test_public_names_are_there(tmp_path):
     assert run_barren(f"import fastseqtrack\nprint([n for n in {names} if not hasattr(fastseqtrack, n)])", tmp_path).strip() == "[]"
 
 
+def test_version_is_that_of_the_settings(tmp_path):
+    assert run_barren("import fastseqtrack\nprint(fastseqtrack.__version__)", tmp_path).strip() == settings()["version"]
+
+
 def test_importing_is_light(tmp_path):
     loaded = run_barren("import fastseqtrack, sys\nprint(*(n for n in ('matplotlib', 'pandas', 'seaborn') if n in sys.modules))", tmp_path)
     assert loaded.split() == []
