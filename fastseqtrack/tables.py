@@ -8,8 +8,9 @@ __all__ = ['MODELS1', 'COUNTS', 'NO_GPU', 'UNIT', 'HEADS', 'TABLE1_NOTES', 'TRAC
            'full_depth', 'table1_data', 'table1_lines', 'table1_speed', 'write_table1', 'load_world',
            'small_scale_data', 'write_small_scale']
 
-# %% ../nbs/20_tables.ipynb #5d57bbac
+# %% ../nbs/20_tables.ipynb #935bdf90
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -74,12 +75,12 @@ def full_depth(speed: list[dict], model: str) -> list[dict]:
     blank = dict(fps=None, ms=None, device="GPU", dtype=None, date=None)
     return found if any(map(is_gpu, found)) else [*found, blank]
 
-# %% ../nbs/20_tables.ipynb #56a58cf5
+# %% ../nbs/20_tables.ipynb #b3a35f92
 def table1_data(speed: list[dict]) -> pd.DataFrame:
     "Table 1 as data: integer counts in both ways of counting, and the speed on each device at full depth."
     rows = []
     for model in MODELS1:
-        counts = count(model)
+        counts = asdict(count(model))
         for entry in full_depth(speed, model):
             source = f"counts from the modules; speed measured {entry['date']}" if entry["fps"] else f"counts from the modules; speed {NO_GPU}"
             numbers = {f"{key}{kind}": counts[f"{key}{kind}"] for kind in ("", "_true") for key in COUNTS}
@@ -116,10 +117,10 @@ def table1_lines(data: pd.DataFrame) -> pd.DataFrame:
         lines += [_paper_line(name), *(_our_line(row) for _, row in ours.iterrows()), _our_line(ours.iloc[0], "_true")]
     return pd.DataFrame(lines)
 
-# %% ../nbs/20_tables.ipynb #d66abe21
+# %% ../nbs/20_tables.ipynb #bc4946f6
 def table1_speed(speed: list[dict]) -> pd.DataFrame:
     "Every speed record of Table 1's models, with the ratio to SeqTrack on the same device in the same number type."
-    entries = pd.DataFrame([entry for entry in speed if entry["model"] in MODELS1])
+    entries = pd.DataFrame([entry for model in MODELS1 for entry in speed if entry["model"] == model])
     if entries.empty:
         return pd.DataFrame(columns=["model", "exit", "fps", "ms", "ratio", "device", "dtype", "frames", "date"])
     base = entries[entries.model == "seqtrack_b256"].set_index(["device", "dtype"]).fps
@@ -128,13 +129,13 @@ def table1_speed(speed: list[dict]) -> pd.DataFrame:
     entries["exit"] = [f"forced to {int(layer)}" if pd.notna(layer) else "full depth" for layer in entries.exit]
     return entries[["model", "exit", "fps", "ms", "ratio", "device", "dtype", "frames", "date"]]
 
-# %% ../nbs/20_tables.ipynb #4c73805d
+# %% ../nbs/20_tables.ipynb #88fc92de
 TABLE1_NOTES = """\
 *Counts* are computed from the modules. "FLOPs" are multiply-adds in the paper's way: convolutions and linear layers once a weight use, \
 LayerNorm at four an element, the decoder's attention without its output projection, the encoder's attention products not at all; \
 SeqTrack's decoder for one start token. The true counts have every parameter and every attention product.
 
-*Speed* is a whole update of the tracker (crop, model, box) at full depth, since the exits of untrained weights never fire. \
+*Speed* is one prediction of the model on images already cut out, batch of one, at full depth, since the exits of untrained weights never fire. \
 The paper measured FastSeqTrack with exits, on other hardware: compare the ratio to SeqTrack (paper: {ratio:.2f}), not the frames a second."""
 
 
