@@ -104,7 +104,7 @@ def output_text(output: dict) -> str:
     plain = "" if "image/png" in data else "".join(output.get("text", data.get("text/plain", "")))
     return f"```text\n{plain.rstrip()}\n```" if plain.strip() else ""
 
-# %% ../nbs/90_book.ipynb #94f05e22
+# %% ../nbs/90_book.ipynb #1149e7a6
 def readme_blocks(cell: dict) -> list[str]:
     "What one cell of the front page adds to the README."
     if cell["cell_type"] != "code":
@@ -113,7 +113,9 @@ def readme_blocks(cell: dict) -> list[str]:
     code = "\n".join(line for line in cell["source"].splitlines() if not line.startswith("#|")).strip()
     if "hide" in names or not code:
         return []
-    return [f"```python\n{code}\n```", *map(output_text, cell["outputs"])]
+    tables = any("text/markdown" in output.get("data", {}) for output in cell["outputs"])
+    shown = [] if tables else [f"```python\n{code}\n```"]
+    return shown + [output_text(output) for output in cell["outputs"]]
 
 
 def render_readme(index) -> str:
