@@ -6,7 +6,7 @@
 __all__ = ['Contestant', 'contestant', 'truth_of', 'truth_digest', 'follow', 'result_of', 'make_record', 'records_file',
            'read_records', 'write_records', 'run_records', 'summarize', 'read_clip_boxes', 'score_clip']
 
-# %% ../nbs/17_records.ipynb #2236d45b
+# %% ../nbs/17_records.ipynb #fd07f0b9
 import hashlib
 import json
 from collections import Counter
@@ -18,13 +18,14 @@ import cv2
 import numpy as np
 
 from .boxes import iou
+from .checkpoints import create_model
 from .core import WEIGHTS, InputError, figures_dir, progress, provenance, write_whole
 from .metrics import SequenceResult, evaluate
 from .peers import PEERS, Peer
 from .sequences import open_source
 from .tracker import Tracker
 
-# %% ../nbs/17_records.ipynb #597c1d07
+# %% ../nbs/17_records.ipynb #37c6e0a1
 @dataclass(frozen=True)
 class Contestant:
     "A tracker to be run: anything with `init(image, box)` and `update(image)`. `version` is what its boxes depend on."
@@ -38,14 +39,16 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-def contestant(name: str, device="cpu", **settings) -> Contestant:
-    "A peer, or a preset with its own weights and `Tracker` settings. Raises `InputError` or `UsageError` as they do."
+def contestant(name: str, device="cpu", weights=None, **settings) -> Contestant:
+    """A peer, or a preset with its own weights (or those at the path `weights`) and `Tracker` settings.
+
+    Raises `InputError` or `UsageError` where the peer, the preset or its weights are not there."""
     if name in PEERS:
         return Contestant(name, Peer(name), f"OpenCV {cv2.__version__}")
-    tracker = Tracker(name, device=device, **settings)
-    weights = _digest((WEIGHTS / f"{name}.safetensors").read_bytes())
+    tracker = Tracker(create_model(name, checkpoint=weights or "default"), device=device, **settings)
+    digest = _digest(Path(weights or WEIGHTS / f"{name}.safetensors").read_bytes())
     depth = "full" if tracker.how["exit"] == "none" else "early"  # host and select give equal boxes
-    version = f"weights {weights}, {depth} exit, tau {tracker.how['tau']:g}, window {tracker.how['window']}"
+    version = f"weights {digest}, {depth} exit, tau {tracker.how['tau']:g}, window {tracker.how['window']}"
     return Contestant(name, tracker, f"{version}, template every {tracker.update_interval} above {tracker.update_threshold:g}", str(tracker.device))
 
 # %% ../nbs/17_records.ipynb #5f2d1cd2
