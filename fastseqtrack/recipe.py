@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from .loss import LossConfig
 from .pairs import PairConfig
 
-# %% ../nbs/14_recipe.ipynb #aeeab39f
+# %% ../nbs/14_recipe.ipynb #c0cedf72
 @dataclass(frozen=True)
 class Recipe:
     "How a preset is trained. Section 4.1 (training); where it is silent, SeqTrack's configuration file."
@@ -29,6 +29,7 @@ class Recipe:
     report: int = 60_000  # pairs between validations and checkpoints: the paper's epoch
     loss: LossConfig = LossConfig()
     data: PairConfig = PairConfig()
+    checked: int = 256  # pairs of the validation set
     seed: int = 0
 
     def factor(self, step: int) -> float:
@@ -40,14 +41,14 @@ class Recipe:
             return 1.0 if late < 0 else self.decay_to
         return 1.0 + (self.decay_to - 1.0) * min(1.0, late / (1.0 - self.decay_from))
 
-# %% ../nbs/14_recipe.ipynb #fb411e0a
+# %% ../nbs/14_recipe.ipynb #02c421ee
 NANO_DATA = PairConfig(
     max_gap=100, center_jitter=2.5, scale_jitter=0.35,  # milder: the same capacity need not cover the paper's whole range
     template_jitter=0.1, contrast=0.25, cast=0.08, noise=0.25, blur=0.2, jpeg=0.25,  # carry over to real clips
-    hard_at=150_000,  # grow with the model
+    hard_at=60_000, reuse=8,  # the world grows hard with the model, over its first fifth
 )
 NANO = Recipe(
-    pairs=1_000_000, batch=32, rate=1e-3, encoder_rate=1.0,  # from scratch: all parts learn alike
+    pairs=300_000, batch=32, rate=1e-3, encoder_rate=1.0,  # from scratch: all parts learn alike
     weight_decay=0.01, warmup=300, decay_from=2 / 3, decay_to=0.02, decay="linear",
     clip=1.0, average=0.999, report=16_384, loss=LossConfig(dense=10.0), data=NANO_DATA,
 )

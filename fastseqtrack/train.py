@@ -6,7 +6,7 @@
 __all__ = ['STATE', 'Trainee', 'parameter_groups', 'Run', 'save_run', 'load_run', 'validation_pairs', 'validate', 'mean_parts',
            'report', 'card', 'half_pays', 'start_from', 'open_run', 'training_batches', 'train']
 
-# %% ../nbs/14a_train.ipynb #f46ac2e7
+# %% ../nbs/14a_train.ipynb #54546cdd
 import copy
 import io
 import json
@@ -19,13 +19,14 @@ import cv2
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.utils.data import DataLoader
 
 from .boxes import cxcywh_to_xywh, iou
 from .checkpoints import save_checkpoint
 from .core import InputError, UsageError, progress, provenance, resolve_device, seed_everything, write_json, write_whole
 from .crops import normalize
 from .loss import DenseHead, LossConfig, dense_loss, tracking_loss
-from .model import SeqTrack, build
+from .model import SeqTrack, build, closest
 from .model import preset as preset_config
 from .pairs import Pairs
 from .recipe import RECIPES, Recipe
@@ -106,7 +107,7 @@ class Run:
         for old, new in zip(self.average.state_dict().values(), self.trainee.model.state_dict().values()):
             old.lerp_(new, share) if old.is_floating_point() else old.copy_(new)
 
-# %% ../nbs/14a_train.ipynb #c460be11
+# %% ../nbs/14a_train.ipynb #f6a9fd2a
 def save_run(run: Run, path: Path) -> None:
     "Write the whole state of a run in one step."
     state = dict(trainee=run.trainee.state_dict(), average=run.average.state_dict(), optimizer=run.optimizer.state_dict(),
@@ -120,7 +121,7 @@ def load_run(run: Run, path: Path) -> None:
     "Go on from a saved state. Raises `UsageError` if another recipe made it; only the number of pairs may differ."
     state = torch.load(path, map_location=run.device, weights_only=True)
     old, new = json.loads(state["recipe"]), json.loads(json.dumps(asdict(run.recipe)))
-    changed = sorted(name for name in new if name != "pairs" and old.get(name) != new[name])
+    changed = sorted(name for name in old if name != "pairs" and old[name] != new.get(name))
     if changed:
         raise UsageError(f"{path} was trained with another {', '.join(changed)}", "use the same settings, or another output folder")
     run.trainee.load_state_dict(state["trainee"])
@@ -128,12 +129,12 @@ def load_run(run: Run, path: Path) -> None:
     run.optimizer.load_state_dict(state["optimizer"])
     run.steps, run.seconds, run.log = state["steps"], state["seconds"], json.loads(state["log"])
 
-# %% ../nbs/14a_train.ipynb #69a545f1
-def validation_pairs(recipe: Recipe, sources=None, count: int = 256) -> list[dict]:
+# %% ../nbs/14a_train.ipynb #288f11aa
+def validation_pairs(recipe: Recipe, sources=None) -> list[dict]:
     "Batches of a fixed set of pairs, of full difficulty and without augmentation; by default of the validation world."
     plain = dict(grey=0.0, flip=0.0, brightness=0.0, contrast=0.0, cast=0.0, noise=0.0, blur=0.0, jpeg=0.0, hard_at=0)
-    pairs = Pairs(sources or [World("val")], replace(recipe.data, **plain), count)
-    return list(torch.utils.data.DataLoader(pairs, 64))
+    pairs = Pairs(sources or [World("val")], replace(recipe.data, **plain), recipe.checked)
+    return list(DataLoader(pairs, 64))
 
 
 @torch.no_grad()
@@ -171,7 +172,7 @@ def card(run: Run, preset: str, command: str) -> dict:
     return dict(preset=preset, pairs=run.pairs, hours=round(run.seconds / 3600, 3), seed=run.recipe.seed, validation=run.log[-1]["validation"],
                 **provenance(command, run.device), recipe=asdict(run.recipe), curve=curve)
 
-# %% ../nbs/14a_train.ipynb #b85296a9
+# %% ../nbs/14a_train.ipynb #834c7b82
 STATE = "state.train.pt"
 
 
@@ -210,10 +211,11 @@ def training_batches(run: Run, sources, workers: int):
     "The batches that are still to come, in an order that depends on nothing but their number."
     recipe = run.recipe
     pairs = Pairs(sources or [World("train")], recipe.data, recipe.pairs, recipe.seed)
-    return torch.utils.data.DataLoader(pairs, recipe.batch, sampler=range(run.pairs, recipe.pairs), num_workers=workers,
-                                       drop_last=True, pin_memory=run.device.type == "cuda", worker_init_fn=lambda _: cv2.setNumThreads(1))
+    cv2.setNumThreads(1)  # before the workers are forked: a copy of a pool of threads has no threads, and waits for them
+    return DataLoader(pairs, recipe.batch, sampler=range(run.pairs, recipe.pairs), num_workers=workers, drop_last=True,
+                      pin_memory=run.device.type == "cuda")
 
-# %% ../nbs/14a_train.ipynb #ce59919a
+# %% ../nbs/14a_train.ipynb #00e58b4e
 def train(preset: str, out, sources=None, *, recipe: Recipe | None = None, pairs: int | None = None, seed: int | None = None, minutes: float = math.inf,
           workers: int = 1, threads: int | None = None, device="auto", init_from=None, resume: bool = True, validation=None, command: str | None = None) -> Path:
     """Train `preset` into the folder `out`, or go on with what it holds; returns the path of the weights.
@@ -223,7 +225,7 @@ def train(preset: str, out, sources=None, *, recipe: Recipe | None = None, pairs
     """
     out, deadline = Path(out), time.monotonic() + 60 * minutes
     torch.set_num_threads(threads or torch.get_num_threads())
-    recipe = recipe or RECIPES[preset]
+    recipe = recipe or RECIPES[closest(preset, RECIPES, "preset")]
     run = open_run(preset, out, replace(recipe, pairs=pairs or recipe.pairs, seed=recipe.seed if seed is None else seed), device, init_from, resume)
     command = command or f"fastseqtrack train {preset} --out {out}"
     checks, recent, clock = validation_pairs(run.recipe, validation), [], time.monotonic()
