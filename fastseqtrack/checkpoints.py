@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['HARMLESS', 'NAMES', 'ENCODER_POSITIONS', 'QUERY_POSITIONS', 'CARD_SETTINGS', 'save_checkpoint', 'Inert',
-           'InertUnpickler', 'read_pickle', 'to_official', 'from_official', 'check_fit', 'read_checkpoint',
-           'load_checkpoint', 'read_card', 'create_model']
+           'InertUnpickler', 'read_pickle', 'to_official', 'from_official', 'misfits', 'check_fit', 'read_checkpoint',
+           'is_pickled', 'load_checkpoint', 'read_card', 'card_settings', 'create_model', 'saved_config', 'open_model']
 
-# %% ../nbs/11_checkpoints.ipynb #09f2caa5
+# %% ../nbs/11_checkpoints.ipynb #e38dd826
 import collections
 import json
 import pickle
@@ -20,7 +20,11 @@ import safetensors.torch
 import torch
 
 from .core import WEIGHTS, InputError, write_whole
-from .model import FastSeqTrack, SeqTrack, build, preset
+from .decoder import DecoderConfig
+from .encoder import EncoderConfig
+from .model import PRESETS, FastSeqTrack, ModelConfig, SeqTrack, build, changed, closest, preset
+from .tokens import TokenConfig
+from .vocabulary import Vocabulary
 
 # %% ../nbs/11_checkpoints.ipynb #9012b874
 def save_checkpoint(model: FastSeqTrack | SeqTrack, path, half: bool = True) -> Path:
@@ -70,7 +74,7 @@ def read_pickle(path: Path) -> dict:
     inert = SimpleNamespace(__name__="inert", Unpickler=InertUnpickler, load=load)
     return torch.load(path, map_location="cpu", pickle_module=inert, weights_only=False)
 
-# %% ../nbs/11_checkpoints.ipynb #163c63de
+# %% ../nbs/11_checkpoints.ipynb #a75cc57a
 NAMES = {  # ours: the ancestor's
     "encoder.tokens.stem.": "encoder.body.patch_embed.proj.",
     "encoder.blocks.": "encoder.body.blocks.",
@@ -85,7 +89,7 @@ NAMES = {  # ours: the ancestor's
 }
 ENCODER_POSITIONS, QUERY_POSITIONS = "encoder.body.pos_embed", "decoder.embedding.position_embeddings.weight"
 
-
+# %% ../nbs/11_checkpoints.ipynb #c2f1d780
 def _renamed(tensors: dict, names: dict) -> dict:
     "Replace the beginning of each name; names that have no entry are left out."
     moves = ((key, next((old for old in names if key.startswith(old)), None)) for key in tensors)
@@ -108,34 +112,45 @@ def from_official(net: dict, search_tokens: int) -> dict:
     state["decoder.position"] = net[QUERY_POSITIONS][None]  # (5, d) -> (1, 5, d)
     return state
 
-# %% ../nbs/11_checkpoints.ipynb #e91d9a74
-def check_fit(expected: dict, found: dict, path) -> None:
-    "Raise `InputError` unless `found` has exactly the names and shapes of `expected`."
+# %% ../nbs/11_checkpoints.ipynb #d9f430ff
+def misfits(expected: dict, found: dict) -> list[str]:
+    "What keeps `found` from having exactly the names and shapes of `expected`, fault by fault."
+    shape = {key: tuple(getattr(value, "shape", ("no array",))) for key, value in found.items()}
     faults = [f"{key} is missing" for key, tensor in expected.items() if key not in found and tensor.numel()]
     faults += [f"{key} is unknown" for key in found if key not in expected]
-    faults += [f"{key} is {list(getattr(found[key], 'shape', []))}, not {list(tensor.shape)}" for key, tensor in expected.items()
-               if key in found and getattr(found[key], "shape", None) != tensor.shape]
-    if faults:
+    wrong = [key for key, tensor in expected.items() if key in found and shape[key] != tensor.shape]
+    return faults + [f"{key} is {shape[key]}, not {tuple(expected[key].shape)}" for key in wrong]
+
+
+def check_fit(expected: dict, found: dict, path) -> None:
+    "Raise `InputError`, naming the first faults, unless `found` fits."
+    if faults := misfits(expected, found):
         more = f", and {len(faults) - 4} more" if len(faults) > 4 else ""
         raise InputError(f"{path} does not fit this model: {'; '.join(faults[:4])}{more}", "use the preset and settings it was trained with")
 
-
+# %% ../nbs/11_checkpoints.ipynb #afc959c6
 def read_checkpoint(path) -> tuple[dict, bool]:
     "(tensors by name, whether they are the ancestor's). Raises `InputError` if there is no checkpoint to read at `path`."
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no checkpoint {path}", "check the path")
-    with path.open("rb") as file:
-        pickled = file.read(2) in (b"PK", b"\x80\x02")  # a zip archive, or a bare pickle: what torch.save writes
+    official = is_pickled(path)
     try:
-        content = read_pickle(path) if pickled else safetensors.torch.load_file(path)
+        content = read_pickle(path) if official else safetensors.torch.load_file(path)
     except Exception as error:  # a broken file can fail anywhere in the readers
-        raise InputError(f"{path} cannot be read as a checkpoint ({type(error).__name__}: {error})", "download or save it again: it is damaged, or not a checkpoint") from error
-    if pickled and not isinstance(content.get("net") if isinstance(content, dict) else None, dict):
+        cause = f"{path} cannot be read as a checkpoint ({type(error).__name__}: {error})"
+        raise InputError(cause, "download or save it again: it is damaged, or not a checkpoint") from error
+    if official and not (isinstance(content, dict) and isinstance(content.get("net"), dict)):
         raise InputError(f"{path} holds no network under the key 'net'", "pass a SeqTrack checkpoint (.pth.tar), or our own safetensors")
-    return (content["net"], True) if pickled else (content, False)
+    return (content["net"], True) if official else (content, False)
 
 
+def is_pickled(path: Path) -> bool:
+    "Whether the file begins as those of `torch.save` do."
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02")
+
+# %% ../nbs/11_checkpoints.ipynb #701cab48
 def load_checkpoint(model: FastSeqTrack | SeqTrack, path) -> FastSeqTrack | SeqTrack:
     "Copy weights into `model`, in place, and return it: our safetensors, or an official SeqTrack `.pth.tar`. Raises `InputError`."
     tensors, official = read_checkpoint(path)
@@ -148,28 +163,55 @@ def load_checkpoint(model: FastSeqTrack | SeqTrack, path) -> FastSeqTrack | SeqT
     model.load_state_dict(tensors, strict=False)  # `check_fit` has been stricter
     return model
 
-# %% ../nbs/11_checkpoints.ipynb #09e837b7
+# %% ../nbs/11_checkpoints.ipynb #c2673684
 CARD_SETTINGS = ("tau", "ok_threshold", "update_interval", "update_threshold")  # what a card may say about its weights
 
 
 def read_card(path) -> dict:
-    "The card beside the checkpoint at `path`; empty where there is none."
+    "The card beside the checkpoint at `path`; empty where there is none. Raises `InputError` if it is no JSON."
     card = Path(path).with_suffix(".json")
-    return json.loads(card.read_text()) if card.is_file() else {}
+    try:
+        return json.loads(card.read_text()) if card.is_file() else {}
+    except ValueError as error:
+        raise InputError(f"{card} is not a card: {error}", "repair or remove it") from error
 
 
+def card_settings(path) -> dict:
+    "The settings that the card beside a checkpoint chooses."
+    return {key: value for key, value in read_card(path).items() if key in CARD_SETTINGS}
+
+# %% ../nbs/11_checkpoints.ipynb #c0116932
 def create_model(name: str, checkpoint=None, **changes) -> FastSeqTrack | SeqTrack:
     """A model by its preset's name, in evaluation mode.
 
     `checkpoint`: None for an untrained model, "default" for the weights that ship with the package, or a path.
     `changes`: settings as in `preset`; they win over the checkpoint's card. Raises `UsageError`, `InputError`.
     """
-    preset(name, **changes)  # a wrong name is the first thing to say
+    config = preset(name, **changes)
+    if checkpoint is None:
+        return build(config).eval()
     path = WEIGHTS / f"{name}.safetensors" if checkpoint == "default" else checkpoint
-    if path is None:
-        return build(preset(name, **changes)).eval()
     if checkpoint == "default" and not path.is_file():
         raise InputError(f"no trained weights ship with {name!r}", "pass checkpoint=PATH, or train some: fastseqtrack train")
-    card = read_card(path)
-    model = build(preset(name, **{key: card[key] for key in CARD_SETTINGS if key in card} | changes))
-    return load_checkpoint(model, path).eval()
+    return load_checkpoint(build(changed(preset(name), **card_settings(path) | changes)), path).eval()
+
+# %% ../nbs/11_checkpoints.ipynb #d506e5ba
+def saved_config(path) -> ModelConfig:
+    "The configuration a checkpoint was saved with. Raises `InputError` if it does not say."
+    if is_pickled(Path(path)):
+        return preset("seqtrack_b256")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            values = json.loads(file.metadata()["config"])
+        parts = dict(tokens=TokenConfig, encoder=EncoderConfig, decoder=DecoderConfig, vocabulary=Vocabulary)
+        return ModelConfig(**values | {name: part(**values[name]) for name, part in parts.items()})
+    except Exception as error:  # not safetensors, no such entry, or settings of another version
+        cause = f"{path} does not say which model it is ({type(error).__name__}: {error})"
+        raise InputError(cause, "name a preset: create_model(name, checkpoint=PATH)") from error
+
+
+def open_model(source, **changes) -> FastSeqTrack | SeqTrack:
+    "A trained model, in evaluation mode: a preset whose weights ship with the package, or a checkpoint file. Raises as `create_model`."
+    if not Path(source).is_file():
+        return create_model(closest(str(source), PRESETS, "preset or checkpoint file"), "default", **changes)
+    return load_checkpoint(build(changed(saved_config(source), **card_settings(source) | changes)), source).eval()

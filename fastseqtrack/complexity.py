@@ -7,10 +7,10 @@ __all__ = ['PAPER', 'TRUE', 'TABLE1_CASES', 'weight_uses', 'four_an_element', 'a
            'vit_attention', 'part_of', 'multiply_adds', 'parameters', 'blank_images', 'profiled_pass', 'tracking_pass',
            'Complexity', 'count', 'Case', 'measure_speed', 'time_frame']
 
-# %% ../nbs/18_complexity.ipynb #fa88aa88
+# %% ../nbs/18_complexity.ipynb #4b44d291
 import copy
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -85,11 +85,12 @@ def parameters(model: nn.Module, kinds=None) -> dict[str, int]:
             total[part_of(name)] += sum(p.numel() for p in module.parameters(recurse=False))
     return total
 
-# %% ../nbs/18_complexity.ipynb #64710c36
+# %% ../nbs/18_complexity.ipynb #a27caa67
 def blank_images(model: FastSeqTrack | SeqTrack, device="cpu", dtype=torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
     "One search region (1, 3, H, W) and two templates (1, 2, 3, h, w)."
     t = model.config.tokens
-    return (torch.zeros(1, 3, t.search, t.search, device=device, dtype=dtype), torch.zeros(1, 2, 3, t.template, t.template, device=device, dtype=dtype))
+    sizes = (1, 3, t.search, t.search), (1, 2, 3, t.template, t.template)
+    return tuple(torch.zeros(*size, device=device, dtype=dtype) for size in sizes)
 
 
 def profiled_pass(model) -> None:

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['DecoderConfig', 'Attention', 'DecoderLayer', 'init_decoder', 'OnePassDecoder', 'AutoregressiveDecoder']
 
-# %% ../nbs/08_decoder.ipynb #15640c6c
+# %% ../nbs/08_decoder.ipynb #c0339cb0
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +54,7 @@ class Attention(nn.Module):
         logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5  # (B, heads, Lq, Lk)
         return (logits if mask is None else logits.masked_fill(~mask, -torch.inf)).softmax(-1)
 
-# %% ../nbs/08_decoder.ipynb #b4e41cf1
+# %% ../nbs/08_decoder.ipynb #63913251
 class DecoderLayer(nn.Module):
     "Self-attention, cross-attention and feed-forward network, each added and normalised. Figure 2(b)."
 
@@ -77,7 +77,7 @@ class DecoderLayer(nn.Module):
         "(B, Lq, d) -> (B, Lq, d) through the wider layer."
         return self.linear2(self.dropout(F.relu(self.linear1(x))))
 
-
+# %% ../nbs/08_decoder.ipynb #2046699c
 def init_decoder(module: nn.Module) -> None:
     "The ancestor's start: every matrix of the layers by Xavier's rule."
     for parameter in module.parameters():

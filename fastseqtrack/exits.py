@@ -6,10 +6,10 @@
 __all__ = ['EXITS', 'MAX_SCORE', 'Head', 'ExitHeads', 'Prediction', 'read_words', 'exit_none', 'exit_host', 'exit_select',
            'check_tau', 'tau_from_mean', 'decode_with_exits']
 
-# %% ../nbs/09_exits.ipynb #7214fb26
+# %% ../nbs/09_exits.ipynb #8cd04029
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from typing import Callable, Iterable
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from torch import nn
 from .core import UsageError
 from .vocabulary import SCORE_SCALE, Vocabulary
 
-# %% ../nbs/09_exits.ipynb #3466c0c2
+# %% ../nbs/09_exits.ipynb #4bff9083
 class Head(nn.Module):
     "Embedding-to-word network: (..., d) -> (..., V) logits. Section 3.2."
 
@@ -32,7 +32,7 @@ class Head(nn.Module):
             x = F.relu(layer(x))
         return self.layers[-1](x)
 
-
+# %% ../nbs/09_exits.ipynb #871b2150
 class ExitHeads(nn.Module):
     "The heads of L + 1 exits: one for all (`shared`, the paper) or one each (`independent`, Table 3 #5)."
 
@@ -50,7 +50,7 @@ class ExitHeads(nn.Module):
         "(L + 1, B, 4, d) -> (L + 1, B, 4, V)."
         return torch.stack([self.at(layer)(state) for layer, state in enumerate(states)])
 
-# %% ../nbs/09_exits.ipynb #7da68ba3
+# %% ../nbs/09_exits.ipynb #7c345170
 @dataclass(frozen=True)
 class Prediction:
     "Boxes of one batch, relative to the search region."
@@ -64,7 +64,7 @@ class Prediction:
         pairs = [(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return Prediction(*(torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs))  # mask (B,) or (B, 1)
 
-
+# %% ../nbs/09_exits.ipynb #6cae2f81
 def read_words(likelihood: torch.Tensor, vocabulary: Vocabulary, layer: int) -> Prediction:
     "(B, 4, bins) likelihoods at one exit -> the prediction there."
     words, boxes, score = vocabulary.read(likelihood)

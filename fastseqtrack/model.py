@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NANO_TOKENS', 'NANO', 'PRESETS', 'METHODS', 'ModelConfig', 'FastSeqTrack', 'SeqTrack', 'list_models', 'settings',
-           'preset', 'closest', 'build']
+           'preset', 'changed', 'closest', 'build']
 
 # %% ../nbs/10_model.ipynb #47ee5036
 import difflib
@@ -145,7 +145,7 @@ PRESETS = {
 }
 METHODS = {"FastSeqTrack": FastSeqTrack, "SeqTrack": SeqTrack}
 
-# %% ../nbs/10_model.ipynb #1bad3fc0
+# %% ../nbs/10_model.ipynb #c7bb433e
 def list_models(pattern: str = "*") -> list[str]:
     "Names of the presets that match a shell pattern, such as `*nano`."
     return sorted(fnmatch.filter(PRESETS, pattern))
@@ -161,7 +161,11 @@ def settings(config: ModelConfig) -> dict[str, tuple]:
 
 def preset(name: str, **changes) -> ModelConfig:
     "The configuration called `name`, with changes. Raises `UsageError` for an unknown name, listing close ones."
-    config = PRESETS[closest(name, PRESETS, "preset")]
+    return changed(PRESETS[closest(name, PRESETS, "preset")], **changes)
+
+
+def changed(config: ModelConfig, **changes) -> ModelConfig:
+    "`config` with settings changed by name."
     for key, value in changes.items():
         *part, last = settings(config)[closest(key, settings(config), "setting")]
         if part:
