@@ -95,13 +95,14 @@ def relink(text: str, folder: str = "nbs") -> str:
     parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)  # fenced code is kept as it is
     return "".join(part if part.startswith("```") else re.sub(r"""(\]\(|src="|href=")([^)"\s]+)""", moved, part) for part in parts)
 
-# %% ../nbs/90_book.ipynb #09d51c79
+# %% ../nbs/90_book.ipynb #c0fe563b
 def output_text(output: dict) -> str:
     "One output as Markdown: a Markdown result as it is, other text in a fence; a picture has no place in a README."
     data = output.get("data", {})
     if "text/markdown" in data:
         return "".join(data["text/markdown"]).strip()
-    plain = "" if "image/png" in data else "".join(output.get("text", data.get("text/plain", "")))
+    picture = any(kind.startswith("image/") for kind in data)
+    plain = "" if picture else "".join(output.get("text", data.get("text/plain", "")))
     return f"```text\n{plain.rstrip()}\n```" if plain.strip() else ""
 
 # %% ../nbs/90_book.ipynb #1149e7a6
