@@ -209,7 +209,7 @@ def visible_shares(scene: Scene) -> np.ndarray:
         doubtful |= (other.extent[:, :2] < high).all(1) & (low < other.extent[:, 2:]).all(1)
     return np.array([1 - hidden_share(scene, t) if doubtful[t] else 1.0 for t in range(scene.plan.length)])
 
-# %% ../nbs/05a_synthetic.ipynb #f3266318
+# %% ../nbs/05a_synthetic.ipynb #3a4d57df
 class Frames:
     "The frames of a scene as a list that draws them when asked."
 
@@ -241,8 +241,8 @@ def as_sequence(scene: Scene) -> Sequence:
     plan = scene.plan
     corners = np.clip(scene.target.extent.reshape(-1, 2, 2), 0, plan.sides).reshape(-1, 4)
     cover = np.digitize(visible_shares(scene), COVER_STEPS, right=True)
-    switches = tuple(name for name in ATTRIBUTES if name in plan.on)
-    return Sequence(f"{plan.world.split}-{plan.index:06d}", Frames(scene), xyxy_to_xywh(corners), cover == 0, cover, switches, tuple(plan.sides.tolist()))
+    name, switches = f"{plan.world.split}-{plan.index:06d}", tuple(name for name in ATTRIBUTES if name in plan.on)
+    return Sequence(name, Frames(scene), xyxy_to_xywh(corners), cover == 0, cover, switches, tuple(plan.sides.tolist()))
 
 
 def open_synthetic(split: str = "test", count: int = 100, length: int = 100) -> list[Sequence]:
