@@ -107,7 +107,7 @@ def measure_all(out, names: list[str], device="cpu", command="") -> list[str]:
         adopt(part, Path(out) / "records")
     return problems
 
-# %% ../nbs/22_reproduce.ipynb #a22c87ba
+# %% ../nbs/22_reproduce.ipynb #834b3540
 def _speed_here(out: Path, evidence: Evidence, device, command: str) -> Evidence:
     "The evidence with this machine's speed, measured if `out` has none, beside what was recorded on GPUs."
     own = read_speed(speed_file(out / "records")) or run_speed(out / "records", device, command)
@@ -115,14 +115,15 @@ def _speed_here(out: Path, evidence: Evidence, device, command: str) -> Evidence
 
 
 def recheck(recorded: Evidence, sequences: int, device, command: str) -> tuple[list[Check], list[str]]:
-    "Run a part anew, in a folder of its own, and compare: checks, and what went wrong."
+    "Run a part anew, in a folder of its own, and compare: checks, and what went wrong. The speed ratio is a CPU's."
+    print(f"running {len(TRACKERS)} trackers on {sequences} sequences anew, to compare with the records", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         problems = run_world(folder, small_world(sequences), device, command)
-        run_speed(folder, device, command, frames=3)
+        run_speed(folder, "cpu", command, frames=3)
         anew = load_evidence(folder)
     return compare(recorded, anew), problems
 
-# %% ../nbs/22_reproduce.ipynb #b7f57aa9
+# %% ../nbs/22_reproduce.ipynb #9aa67d92
 def reproduce(out=None, only: str | None = None, full: bool = False, device="auto", sequences: int = 20) -> int:
     """Draw the tables and figures into `out` (`figures/` by default) from records, and check a part of these anew.
 
@@ -139,6 +140,6 @@ def reproduce(out=None, only: str | None = None, full: bool = False, device="aut
     if only is None and not full:
         more, trouble = recheck(evidence, sequences, device, command)
         checks, problems = checks + more, problems + trouble
-    print(*checks, *(f"PROBLEM  {problem}" for problem in problems), sep="\n")
-    print(f"{sum(check.agrees for check in checks)} of {len(checks)} checks agree, {len(problems)} problems; written to {out}")
+    summary = f"{sum(check.agrees for check in checks)} of {len(checks)} checks agree, {len(problems)} problems; written to {out}"
+    print(*checks, *(f"PROBLEM  {problem}" for problem in problems), summary, sep="\n")
     return int(bool(problems) or not all(check.agrees for check in checks))
