@@ -6,16 +6,17 @@
 __all__ = ['GIVEN', 'EXIT_COLORS', 'TrackResult', 'draw_result', 'filmstrip', 'Follower', 'choose_exit', 'choose_tau',
            'choose_update', 'Tracker']
 
-# %% ../nbs/15_tracker.ipynb #2b6bcebd
+# %% ../nbs/15_tracker.ipynb #d5515ffd
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
 
 from .boxes import clip_box, draw_box
-from .checkpoints import create_model
+from .checkpoints import open_model
 from .core import UsageError, resolve_device, show
 from .crops import Crop, normalize
 from .exits import EXITS, check_tau, tau_from_mean
@@ -119,11 +120,11 @@ def choose_update(interval, threshold, config) -> tuple[int, float]:
         raise UsageError(f"the template cannot be renewed every {interval} frames", "use a whole number from 1; 9999 is SeqTrack's never")
     return int(interval), check_tau(config.update_threshold if threshold is None else threshold)
 
-# %% ../nbs/15_tracker.ipynb #f2c0c26e
+# %% ../nbs/15_tracker.ipynb #c74dce7c
 class Tracker(Follower):
     """Follow one target: `init(image, box)`, then `update(image)` for each frame; or `run(source, box)`.
 
-    `model` is a preset's name (its own weights are loaded) or a model. `exit` is "none", "select", "host" or "auto".
+    `model` is a preset's name (its own weights are loaded), a checkpoint file, or a model. `exit` is "none", "select", "host" or "auto".
     `tau` (a score, 0 to 40) or `tau_mean` (a mean likelihood, 0 to 1) is the exit's threshold; `None`, also for the
     dynamic template's `update_interval` (frames) and `update_threshold` (score), takes the model's own. `color` is the
     channel order of arrays. Raises `UsageError` for values out of range. Section 3.2, Algorithm 1; SeqTrack's loop."""
@@ -131,8 +132,9 @@ class Tracker(Follower):
     def __init__(self, model="fastseqtrack_nano", device="auto", exit="auto", tau=None, tau_mean=None, color="rgb",
                  update_interval=None, update_threshold=None, window=True):
         self.device = resolve_device(device)
-        self.model = (create_model(model, checkpoint="default") if isinstance(model, str) else model).to(self.device).eval()
-        self.name = model if isinstance(model, str) else type(model).__name__
+        named = isinstance(model, str | Path)
+        self.model = (open_model(model) if named else model).to(self.device).eval()
+        self.name = Path(model).stem if named else type(model).__name__
         self.config = self.model.config
         self.color = color
         self.how = dict(exit=choose_exit(exit, self.device), tau=choose_tau(tau, tau_mean, self.config.tau), window=window)
