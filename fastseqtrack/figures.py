@@ -47,8 +47,8 @@ def save_figure(folder, figure, stem: str, data: pd.DataFrame) -> list[Path]:
     plt.close(figure)
     return [write_whole(Path(folder) / f"{stem}.{kind}", raw) for kind, raw in files.items()]
 
-# %% ../nbs/21_figures.ipynb #056a7dee
-EXIT_NAMES = {GIVEN: "given", 0: "exit 0: before the decoder", 1: "exit 1: after layer 1", 2: "exit 2: after layer 2"}
+# %% ../nbs/21_figures.ipynb #af1e8b2d
+EXIT_NAMES = {GIVEN: "no exit", 0: "exit 0: before the decoder", 1: "exit 1: after layer 1", 2: "exit 2: after layer 2"}
 
 
 def exit_color(layer: int) -> tuple:
