@@ -41,17 +41,21 @@ class Recipe:
             return 1.0 if late < 0 else self.decay_to
         return 1.0 + (self.decay_to - 1.0) * min(1.0, late / (1.0 - self.decay_from))
 
-# %% ../nbs/14_recipe.ipynb #02c421ee
+# %% ../nbs/14_recipe.ipynb #7b2034f4
 NANO_DATA = PairConfig(
     max_gap=100, center_jitter=2.5, scale_jitter=0.35,  # milder: the same capacity need not cover the paper's whole range
     template_jitter=0.1, contrast=0.25, cast=0.08, noise=0.25, blur=0.2, jpeg=0.25,  # carry over to real clips
     hard_at=60_000, reuse=8,  # the world grows hard with the model, over its first fifth
 )
+
+# %% ../nbs/14_recipe.ipynb #4c3fd27c
 NANO = Recipe(
     pairs=300_000, batch=32, rate=1e-3, encoder_rate=1.0,  # from scratch: all parts learn alike
     weight_decay=0.01, warmup=300, decay_from=2 / 3, decay_to=0.02, decay="linear",
     clip=1.0, average=0.999, report=16_384, loss=LossConfig(dense=10.0), data=NANO_DATA,
 )
+
+# %% ../nbs/14_recipe.ipynb #030cb958
 RECIPES = dict(
     fastseqtrack_b256=Recipe(),
     seqtrack_b256=Recipe(loss=LossConfig(giou=0.0)),  # the baseline: cross-entropy alone (Table 3, #0)

@@ -104,14 +104,17 @@ def open_run(preset: str, out: Path, recipe: Recipe, device, init_from, resume) 
         load_run(run, out / STATE)
     return run
 
-# %% ../nbs/14b_train.ipynb #1dda9aff
+# %% ../nbs/14b_train.ipynb #06a34e55
 def training_batches(run: Run, sources, workers: int):
     "The batches that are still to come, in an order that depends on nothing but their number."
     recipe = run.recipe
     pairs = Pairs(sources or [World("train")], recipe.data, recipe.pairs, recipe.seed)
     cv2.setNumThreads(1)  # before the workers are forked: a copy of a pool of threads has no threads, and waits for them
-    return DataLoader(pairs, recipe.batch, sampler=range(run.pairs, recipe.pairs), num_workers=workers, drop_last=True,
-                      pin_memory=run.device.type == "cuda")
+    part = math.gcd(recipe.batch, 32)  # what one worker makes at a time: it then keeps meeting its own synthetic sequences
+    last = recipe.pairs - recipe.pairs % recipe.batch
+    loader = DataLoader(pairs, part, sampler=range(run.pairs, last), num_workers=workers, pin_memory=run.device.type == "cuda")
+    for parts in zip(*[iter(loader)] * (recipe.batch // part)):
+        yield {name: torch.cat([one[name] for one in parts]) for name in parts[0]}
 
 # %% ../nbs/14b_train.ipynb #94ac4039
 def with_changes(recipe: Recipe, changes: dict) -> Recipe:
@@ -119,7 +122,7 @@ def with_changes(recipe: Recipe, changes: dict) -> Recipe:
     known = asdict(recipe)
     return replace(recipe, **{closest(name, known, "setting of a recipe"): value for name, value in changes.items() if value is not None})
 
-# %% ../nbs/14b_train.ipynb #16e918f0
+# %% ../nbs/14b_train.ipynb #db47e6be
 def train(preset: str, out, sources=None, validation=None, *, recipe: Recipe | None = None, minutes: float = math.inf, workers: int = 1,
           threads: int | None = None, device="auto", init_from=None, resume: bool = True, command: str | None = None, **changes) -> Path:
     """Train `preset` into the folder `out`, or go on with what it holds; returns the path of the weights.
@@ -135,7 +138,8 @@ def train(preset: str, out, sources=None, validation=None, *, recipe: Recipe | N
     run = open_run(preset, out, recipe, device, init_from, resume)
     command = command or f"fastseqtrack train {preset} --out {out}"
     checks, recent, clock = validation_pairs(run.recipe, validation), [], time.monotonic()
-    for batch in progress(training_batches(run, sources, workers), preset):
+    steps = (recipe.pairs - run.pairs) // recipe.batch
+    for batch in progress(training_batches(run, sources, workers), preset, steps):
         recent.append(run.step(batch))
         run.seconds, clock = run.seconds + time.monotonic() - clock, time.monotonic()
         stop = clock > deadline
