@@ -6,10 +6,11 @@
 __all__ = ['BOX_FIX', 'Failure', 'Program', 'main', 'Box', 'write_run', 'summary', 'as_line', 'track', 'training_sources',
            'train', 'reproduce', 'doctor']
 
-# %% ../nbs/24_cli.ipynb #e8761ef0
+# %% ../nbs/24_cli.ipynb #4e327340
 import json
 import math
 import os
+import shlex
 import sys
 import time
 from collections import Counter
@@ -109,15 +110,15 @@ def as_line(told: dict) -> str:
     exits = ", ".join(f"{count} at exit {layer}" for layer, count in told["exits"].items())
     return f"{told['frames']} frames, {told['fps']} a second, mean score {told['mean_score']} ({exits or 'none tracked'}), {told['lost']} unsure"
 
-# %% ../nbs/24_cli.ipynb #fa045004
+# %% ../nbs/24_cli.ipynb #c0ffb106
 @main.command()
 @click.argument("source")
 @click.option("--box", type=Box(), help="The target in the first frame: left, top, width, height in pixels.")
 @click.option("--out", type=click.File("w", lazy=True), help="Boxes, one x,y,w,h a line; printed if not given.")
 @click.option("--video", type=click.Path(dir_okay=False), help="An mp4 with the box drawn in: green exit 0, amber 1, red 2.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object that sums up the run.")
-@click.option("--model", default="fastseqtrack_nano", help="A preset.")
-@click.option("--checkpoint", default="default", help="Weights: a file, or those that come with the preset.")
+@click.option("--model", default="fastseqtrack_nano", help="A preset, or a file of weights that were trained here.")
+@click.option("--checkpoint", type=click.Path(), help="Other weights for the preset, such as an official SeqTrack .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--exit", default="auto", type=click.Choice(["auto", "none", "select", "host"]), help="How to exit early; none is full depth.")
 @click.option("--tau", type=float, help="Score above which to exit, 0 to 40.  [default: the model's]")
@@ -142,54 +143,56 @@ def track(source, box, out, video, as_json, model, checkpoint, device, **setting
     from fastseqtrack.tracker import Tracker
 
     opened = open_source(source)
-    tracker = Tracker(create_model(model, checkpoint=checkpoint), device, **settings)
+    tracker = Tracker(create_model(model, checkpoint=checkpoint) if checkpoint else model, device, **settings)
     lines = out or (None if as_json else sys.stdout)
     told = write_run(tracker, opened, box, lines, video)
     told |= dict(source=source, model=model, device=str(tracker.device), out=out and out.name, video=video)
     click.echo(json.dumps(told) if as_json else as_line(told), err=not as_json)
 
-# %% ../nbs/24_cli.ipynb #477fd7da
-def training_sources(data: tuple[str, ...], root) -> list | None:
-    "The sources that `--data` and `--root` name; None for the default. Raises `UsageError` for an unknown set."
+# %% ../nbs/24_cli.ipynb #66dcfeee
+def training_sources(names: tuple[str, ...], root) -> list | None:
+    "The sources that `set:split` names mean; None for the default. Raises `UsageError` for an unknown set."
     from fastseqtrack.core import UsageError
     from fastseqtrack.sequences import open_got10k
     from fastseqtrack.synthetic import World
 
     known = dict(synthetic=World, got10k=lambda split: open_got10k(Path(root or ".") / "got10k", split))
-    names = [name.partition(":") for name in data]
-    for name, _, split in names:
+    pairs = [name.partition(":")[::2] for name in names]
+    for name, split in pairs:
         if name not in known or split not in ("train", "val", "test"):
             raise UsageError(f"no data set is called {name}:{split}", "use synthetic:train, or got10k:train with --root")
-    return [known[name](split) for name, _, split in names] or None
+    return [known[name](split) for name, split in pairs] or None
 
-
+# %% ../nbs/24_cli.ipynb #470a6532
 @main.command()
 @click.argument("preset")
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder for weights, card, log and state; a run there is resumed.")
-@click.option("--data", multiple=True, help="set:split, again for more.  [default: synthetic:train]")
+@click.option("--data", multiple=True, help="set:split to learn from, again for more.  [default: synthetic:train]")
+@click.option("--validation", multiple=True, help="set:split to be judged on.  [default: synthetic:val]")
 @click.option("--root", envvar="FASTSEQTRACK_DATA", help="Where data sets lie, each in its own folder.")
 @click.option("--pairs", type=int, help="Training pairs in all.  [default: the preset's recipe]")
+@click.option("--batch", type=int, help="Pairs a step.  [default: the recipe's]")
 @click.option("--seed", type=int, help="Seed of data and weights.  [default: the recipe's]")
 @click.option("--minutes", type=float, default=math.inf, help="Stop after this time, with a checkpoint.")
 @click.option("--workers", type=int, default=1, help="Processes that prepare pairs.")
 @click.option("--threads", type=int, help="Threads of the model on a CPU.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
-@click.option("--init-from", type=click.Path(), help="Weights to start from.")
+@click.option("--init-from", help="A checkpoint to start from, or mae for MAE's backbone.")
 @click.option("--resume/--restart", default=True, help="Go on with the run in --out, or begin anew.")
-def train(preset, out, data, root, **settings):
+def train(preset, out, data, validation, root, **settings):
     """Train a preset, or go on training.
 
     Everything is written to the folder --out; a run that is there already goes on where it stopped.
 
     \b
     fastseqtrack train fastseqtrack_nano --out runs/nano --minutes 60
-    fastseqtrack train fastseqtrack_b256 --out runs/b256 --data got10k:train --root /data --workers 8
+    fastseqtrack train fastseqtrack_b256 --out runs/b256 --data got10k:train --root /data --init-from mae
     """
-    from fastseqtrack import train as chapter
-    from fastseqtrack.model import preset as check_name
+    from fastseqtrack.train import train as run
 
-    check_name(preset)
-    click.echo(chapter.train(preset, out, training_sources(data, root), **settings))
+    command = shlex.join(["fastseqtrack", *sys.argv[1:]])  # goes into the card of the weights
+    sources, judges = training_sources(data, root), training_sources(validation, root)
+    click.echo(run(preset, out, sources, judges, command=command, **settings))
 
 # %% ../nbs/24_cli.ipynb #469bc4e5
 @main.command()

@@ -39,7 +39,7 @@ def media(tmp_path_factory):
 
 @pytest.fixture
 def options(media):
-    return ["--box", "50,40,24,24", "--checkpoint", media / "weights.safetensors", "--device", "cpu"]
+    return ["--box", "50,40,24,24", "--model", media / "weights.safetensors", "--device", "cpu"]
 
 
 def box_lines(path):
