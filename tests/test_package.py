@@ -62,31 +62,42 @@ print(json.dumps(dict(requires=found.install_requires, extras=found.extras_requi
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_every_module_imports_without_tools_network_gpu_or_data(tmp_path):
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory) -> dict:
+    "What is to be seen after `import fastseqtrack`, and after importing each of its modules, in a barren world."
+    folder = tmp_path_factory.mktemp("home")
     modules = sorted(path.stem for path in (ROOT / "fastseqtrack").glob("*.py") if not path.stem.startswith("_"))
-    program = f"import importlib, torch\nfor name in {modules}: importlib.import_module('fastseqtrack.' + name)\n"
-    assert run_barren(program + "print(torch.cuda.is_initialized())", tmp_path).split() == ["False"]
-    assert list(tmp_path.iterdir()) == []  # importing leaves nothing behind
+    program = f"""
+import importlib, json, sys
+import fastseqtrack
+seen = dict(names=dir(fastseqtrack), version=fastseqtrack.__version__, loaded=list(sys.modules))
+for name in {modules}:
+    importlib.import_module("fastseqtrack." + name)
+print(json.dumps(seen | dict(gpu=sys.modules["torch"].cuda.is_initialized())))
+"""
+    return json.loads(run_barren(program, folder).splitlines()[-1]) | {"files": [path.name for path in folder.iterdir()]}
+
+
+def test_every_module_imports_without_tools_network_gpu_or_data(imported):
+    assert not imported["gpu"] and imported["files"] == []  # importing touches no GPU and leaves nothing behind
+
+
+def test_public_names_are_there(imported):
+    assert {"create_model", "list_models", "load_checkpoint", "Tracker", "TrackResult"} <= set(imported["names"])
+
+
+def test_version_is_that_of_the_settings(imported):
+    assert imported["version"] == settings()["version"]
+
+
+def test_importing_is_light(imported):
+    assert {"matplotlib", "pandas", "seaborn", "ipywidgets"}.isdisjoint(imported["loaded"])
 
 
 def test_the_barren_world_is_barren(tmp_path):
     for program in ("import nbdev", "import socket; socket.create_connection(('127.0.0.1', 9))"):
         with pytest.raises(AssertionError, match="No module named 'nbdev'|no network"):
             run_barren(program, tmp_path)
-
-
-def test_public_names_are_there(tmp_path):
-    names = ["create_model", "list_models", "load_checkpoint", "Tracker", "TrackResult"]
-    assert run_barren(f"import fastseqtrack\nprint([n for n in {names} if not hasattr(fastseqtrack, n)])", tmp_path).strip() == "[]"
-
-
-def test_version_is_that_of_the_settings(tmp_path):
-    assert run_barren("import fastseqtrack\nprint(fastseqtrack.__version__)", tmp_path).strip() == settings()["version"]
-
-
-def test_importing_is_light(tmp_path):
-    loaded = run_barren("import fastseqtrack, sys\nprint(*(n for n in ('matplotlib', 'pandas', 'seaborn') if n in sys.modules))", tmp_path)
-    assert loaded.split() == []
 
 
 def test_imports_are_declared_requirements():
