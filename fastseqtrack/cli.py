@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BOX_FIX', 'Failure', 'Program', 'main', 'Box', 'write_run', 'summary', 'as_line', 'track', 'training_sources',
-           'train', 'reproduce', 'doctor']
+           'is_complete', 'train', 'reproduce', 'doctor']
 
 # %% ../nbs/24_cli.ipynb #4e327340
 import json
@@ -163,7 +163,12 @@ def training_sources(names: tuple[str, ...], root) -> list | None:
             raise UsageError(f"no data set is called {name}:{split}", "use synthetic:train, or got10k:train with --root")
     return [known[name](split) for name, split in pairs] or None
 
-# %% ../nbs/24_cli.ipynb #470a6532
+# %% ../nbs/24_cli.ipynb #7c2df7f3
+def is_complete(card: dict) -> bool:
+    "Whether a card's run has seen all pairs that make a whole batch."
+    return bool(card) and card["pairs"] > card["recipe"]["pairs"] - card["recipe"]["batch"]
+
+# %% ../nbs/24_cli.ipynb #f4498777
 @main.command()
 @click.argument("preset")
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder for weights, card, log and state; a run there is resumed.")
@@ -182,17 +187,23 @@ def training_sources(names: tuple[str, ...], root) -> list | None:
 def train(preset, out, data, validation, root, **settings):
     """Train a preset, or go on training.
 
-    Everything is written to the folder --out; a run that is there already goes on where it stopped.
+    Everything is written to the folder --out; a run that is there already goes on where it stopped. When all pairs of
+    the synthetic world were seen, the thresholds for exits and for a trusted box are chosen and join the card.
 
     \b
     fastseqtrack train fastseqtrack_nano --out runs/nano --minutes 60
     fastseqtrack train fastseqtrack_b256 --out runs/b256 --data got10k:train --root /data --init-from mae
     """
+    from fastseqtrack.calibrate import calibrate
+    from fastseqtrack.checkpoints import read_card
     from fastseqtrack.train import train as run
 
     command = shlex.join(["fastseqtrack", *sys.argv[1:]])  # goes into the card of the weights
     sources, judges = training_sources(data, root), training_sources(validation, root)
-    click.echo(run(preset, out, sources, judges, command=command, **settings))
+    weights = run(preset, out, sources, judges, command=command, **settings)
+    if sources is judges is None and is_complete(read_card(weights)):
+        calibrate(weights, preset)
+    click.echo(weights)
 
 # %% ../nbs/24_cli.ipynb #469bc4e5
 @main.command()

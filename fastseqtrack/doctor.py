@@ -36,7 +36,7 @@ class Finding:
         "`ok`, `missing`, or `note` for what can be done without."
         return "ok" if self.found is not None else "missing" if self.needed else "note"
 
-# %% ../nbs/23a_doctor.ipynb #9134d078
+# %% ../nbs/23a_doctor.ipynb #0b714bb0
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "matplotlib", "click")
 OPENCV = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless", "opencv-python")
 
@@ -51,7 +51,8 @@ def installed(package: str) -> str | None:
 
 def packages() -> list[Finding]:
     "Python, the commit, and the packages everything stands on."
-    found = [Finding("packages", "python", platform.python_version()), Finding("packages", "fastseqtrack", f"{installed('fastseqtrack') or 'not installed'}, commit {commit()}")]
+    own = f"{installed('fastseqtrack') or 'not installed'}, commit {commit()}"
+    found = [Finding("packages", "python", platform.python_version()), Finding("packages", "fastseqtrack", own)]
     return found + [Finding("packages", name, installed(name), f"pip install {name}") for name in PACKAGES] + [opencv()]
 
 

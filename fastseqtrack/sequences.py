@@ -56,7 +56,7 @@ def _each(items: Iterable, color: str) -> Iterator[np.ndarray]:
             raise InputError(f"frame {number}: {error.cause}", error.fix) from None
         yield frame
 
-# %% ../nbs/04a_sequences.ipynb #aa8e4e58
+# %% ../nbs/04a_sequences.ipynb #8837914e
 def _open_capture(name) -> cv2.VideoCapture:
     "The opened video file, address or camera. Raises `InputError` if OpenCV cannot."
     capture = cv2.VideoCapture(name)
@@ -77,7 +77,8 @@ def _video_frames(name: str) -> Iterator[np.ndarray]:
     finally:
         capture.release()
     if count < 0.95 * claimed - 1:
-        raise InputError(f"{name} is cut off or damaged after frame {count - 1} of {claimed:.0f}", "the frames before are good; get the file again, or convert it with ffmpeg")
+        fix = "the frames before are good; get the file again, or convert it with ffmpeg"
+        raise InputError(f"{name} is cut off or damaged after frame {count - 1} of {claimed:.0f}", fix)
 
 # %% ../nbs/04a_sequences.ipynb #2fdd5250
 def _newest(capture) -> Iterator[np.ndarray]:
