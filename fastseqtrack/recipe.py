@@ -48,9 +48,9 @@ NANO_DATA = PairConfig(
     hard_at=60_000, reuse=8,  # the world grows hard with the model, over its first fifth
 )
 
-# %% ../nbs/14_recipe.ipynb #4c3fd27c
+# %% ../nbs/14_recipe.ipynb #6ec82b11
 NANO = Recipe(
-    pairs=300_000, batch=32, rate=1e-3, encoder_rate=1.0,  # from scratch: all parts learn alike
+    pairs=320_000, batch=32, rate=1e-3, encoder_rate=1.0,  # from scratch: all parts learn alike
     weight_decay=0.01, warmup=300, decay_from=2 / 3, decay_to=0.02, decay="linear",
     clip=1.0, average=0.999, report=16_384, loss=LossConfig(dense=10.0), data=NANO_DATA,
 )

@@ -31,10 +31,10 @@ from .recipe import RECIPES, Recipe
 from .run import Run, half_pays, load_run, save_run
 from .synthetic import World
 
-# %% ../nbs/14b_train.ipynb #e661f75a
+# %% ../nbs/14b_train.ipynb #04787138
 def validation_pairs(recipe: Recipe, sources=None) -> list[dict]:
     "Batches of a fixed set of pairs, of full difficulty and without augmentation; by default of the validation world."
-    plain = dict(grey=0.0, flip=0.0, brightness=0.0, contrast=0.0, cast=0.0, noise=0.0, blur=0.0, jpeg=0.0, hard_at=0)
+    plain = dict(grey=0.0, flip=0.0, brightness=0.0, contrast=0.0, cast=0.0, noise=0.0, blur=0.0, jpeg=0.0, hard_at=0, slots=128)
     pairs = Pairs(sources or [World("val")], replace(recipe.data, **plain), recipe.checked)
     return list(DataLoader(pairs, 64))
 
