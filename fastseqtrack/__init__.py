@@ -1,8 +1,27 @@
 "FastSeqTrack and its baseline SeqTrack: create a model, track a video, measure. The notebooks in nbs/ are the source."
 
-from .checkpoints import create_model, load_checkpoint, save_checkpoint
-from .model import list_models
-from .tracker import Tracker, TrackResult
+from importlib import import_module
 
 __version__ = "0.1.0"
-__all__ = ["Tracker", "TrackResult", "create_model", "list_models", "load_checkpoint", "save_checkpoint"]
+
+# Loaded when first asked for, so that `fastseqtrack --help` need not wait for PyTorch.
+_HOMES = {
+    "Tracker": "tracker",
+    "TrackResult": "tracker",
+    "create_model": "checkpoints",
+    "open_model": "checkpoints",
+    "load_checkpoint": "checkpoints",
+    "save_checkpoint": "checkpoints",
+    "list_models": "model",
+}
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
