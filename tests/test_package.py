@@ -65,17 +65,16 @@ print(json.dumps(dict(requires=found.install_requires, extras=found.extras_requi
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory) -> dict:
     "What is to be seen after `import fastseqtrack`, and after importing each of its modules, in a barren world."
-    folder = tmp_path_factory.mktemp("home")
     modules = sorted(path.stem for path in (ROOT / "fastseqtrack").glob("*.py") if not path.stem.startswith("_"))
     program = f"""
-import importlib, json, sys
+import importlib, json, os, sys
 import fastseqtrack
-seen = dict(names=dir(fastseqtrack), version=fastseqtrack.__version__, loaded=list(sys.modules))
+seen = dict(names=dir(fastseqtrack), version=fastseqtrack.__version__, loaded=list(sys.modules), files=os.listdir())
 for name in {modules}:
     importlib.import_module("fastseqtrack." + name)
 print(json.dumps(seen | dict(gpu=sys.modules["torch"].cuda.is_initialized())))
 """
-    return json.loads(run_barren(program, folder).splitlines()[-1]) | {"files": [path.name for path in folder.iterdir()]}
+    return json.loads(run_barren(program, tmp_path_factory.mktemp("home")).splitlines()[-1])
 
 
 def test_every_module_imports_without_tools_network_gpu_or_data(imported):
