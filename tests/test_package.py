@@ -156,4 +156,4 @@ def test_shipped_weights_are_small_and_have_a_card(root):
     assert [path.stem for path in weights] == ["fastseqtrack_nano", "seqtrack_nano"]
     for path in weights:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        assert path.stat().st_size <= 8 * 2**20 and {"command", "seed", "commit", "device"} <= card.keys()
+        assert path.stat().st_size <= 8 * 2**20 and {"command", "seed", "pairs", "hours", "device", "commit", "validation", "curve"} <= card.keys()
