@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['read_exits', 'sweep', 'choose_tau', 'choose_ok', 'calibrate']
 
-# %% ../nbs/14c_calibrate.ipynb #748b07de
+# %% ../nbs/14c_calibrate.ipynb #db1ba490
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from .core import InputError, write_json
 from .crops import normalize
 from .exits import MAX_SCORE
 from .recipe import RECIPES
-from .train import validation_pairs
+from .train import fitted, validation_pairs
 
 # %% ../nbs/14c_calibrate.ipynb #87c29e84
 @torch.no_grad()
@@ -31,7 +31,7 @@ def read_exits(model, batches: list[dict]) -> dict[str, torch.Tensor]:
         parts["absent"].append(model.predict(search, templates.roll(1, 0), exit="none").score)
     return {name: torch.cat(part, -1).float() for name, part in parts.items()}
 
-# %% ../nbs/14c_calibrate.ipynb #621266b2
+# %% ../nbs/14c_calibrate.ipynb #b8d153ec
 def sweep(overlap: torch.Tensor, score: torch.Tensor, taus: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     "(exits, n) overlaps and scores, thresholds (k,) -> mean overlap (k,) and mean exit (k,) under Algorithm 1."
     fires = score[None] > taus[:, None, None]  # (k, exits, n)
@@ -40,7 +40,7 @@ def sweep(overlap: torch.Tensor, score: torch.Tensor, taus: torch.Tensor) -> tup
     return overlap.gather(0, first.reshape(-1, overlap.shape[1])).mean(1), first.float().mean(1)
 
 
-def choose_tau(overlap: torch.Tensor, score: torch.Tensor, tolerance: float = 0.002) -> float:
+def choose_tau(overlap: torch.Tensor, score: torch.Tensor, tolerance: float = 0.0005) -> float:
     "The lowest threshold whose mean overlap is within `tolerance` of the best."
     seen = score[:-1].unique()  # nothing changes between two scores that occur
     taus = torch.cat([torch.zeros(1), seen[:: -(-len(seen) // 400)], score.max()[None]])
@@ -54,14 +54,15 @@ def choose_ok(good: torch.Tensor, absent: torch.Tensor) -> float:
     gain = [(good > level).float().mean() - (absent > level).float().mean() for level in levels]
     return levels[int(torch.stack(gain).argmax())].item()
 
-# %% ../nbs/14c_calibrate.ipynb #8589f566
+# %% ../nbs/14c_calibrate.ipynb #f280a551
 def calibrate(weights, preset: str | None = None, batches: list[dict] | None = None) -> dict:
     "Choose tau, ok_threshold and update_threshold for a checkpoint and write them to its card; returns the card."
     weights = Path(weights)
     preset = preset or weights.stem
     if not weights.is_file():
         raise InputError(f"there is no checkpoint {weights}", "train one first: fastseqtrack train")
-    read = read_exits(create_model(preset, weights), batches or validation_pairs(RECIPES[preset]))
+    model = create_model(preset, weights)
+    read = read_exits(model, batches or validation_pairs(fitted(RECIPES[preset], model.config)))
     ok = choose_ok(read["score"][-1][read["overlap"][-1] > 0.5], read["absent"])
     tau = choose_tau(read["overlap"], read["score"])
     mean, depth = sweep(read["overlap"], read["score"], torch.tensor([tau, MAX_SCORE]))
