@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['read_exits', 'sweep', 'choose_tau', 'choose_ok', 'calibrate']
 
-# %% ../nbs/14c_calibrate.ipynb #db1ba490
+# %% ../nbs/14c_calibrate.ipynb #f51ef2ca
 from pathlib import Path
 
 import torch
@@ -14,18 +14,18 @@ from .boxes import cxcywh_to_xywh, iou
 from .checkpoints import create_model, read_card
 from .core import InputError, write_json
 from .crops import normalize
-from .exits import MAX_SCORE
+from .model import FastSeqTrack
 from .recipe import RECIPES
 from .train import fitted, validation_pairs
 
-# %% ../nbs/14c_calibrate.ipynb #87c29e84
+# %% ../nbs/14c_calibrate.ipynb #3c4bde8d
 @torch.no_grad()
 def read_exits(model, batches: list[dict]) -> dict[str, torch.Tensor]:
     "overlap (exits, n) and score (exits, n) of every exit on true pairs, and score of the last on mismatched ones: absent (n,)."
-    depth, parts = model.config.decoder.depth, dict(overlap=[], score=[], absent=[])
+    last, parts = model.config.decoder.depth if isinstance(model, FastSeqTrack) else 0, dict(overlap=[], score=[], absent=[])
     for batch in batches:
         search, templates, truth = normalize(batch["search"]), normalize(batch["templates"]), cxcywh_to_xywh(batch["box"])
-        exits = [model.predict(search, templates, exit="none" if at == depth else "select", force_exit=at) for at in range(depth + 1)]
+        exits = [model.predict(search, templates, exit="select", force_exit=at) for at in range(last + 1)]
         parts["score"].append(torch.stack([made.score for made in exits]))
         parts["overlap"].append(torch.stack([iou(cxcywh_to_xywh(made.boxes), truth) for made in exits]))
         parts["absent"].append(model.predict(search, templates.roll(1, 0), exit="none").score)
@@ -54,7 +54,7 @@ def choose_ok(good: torch.Tensor, absent: torch.Tensor) -> float:
     gain = [(good > level).float().mean() - (absent > level).float().mean() for level in levels]
     return levels[int(torch.stack(gain).argmax())].item()
 
-# %% ../nbs/14c_calibrate.ipynb #f280a551
+# %% ../nbs/14c_calibrate.ipynb #ea3cd88b
 def calibrate(weights, preset: str | None = None, batches: list[dict] | None = None) -> dict:
     "Choose tau, ok_threshold and update_threshold for a checkpoint and write them to its card; returns the card."
     weights = Path(weights)
@@ -63,11 +63,12 @@ def calibrate(weights, preset: str | None = None, batches: list[dict] | None = N
         raise InputError(f"there is no checkpoint {weights}", "train one first: fastseqtrack train")
     model = create_model(preset, weights)
     read = read_exits(model, batches or validation_pairs(fitted(RECIPES[preset], model.config)))
-    ok = choose_ok(read["score"][-1][read["overlap"][-1] > 0.5], read["absent"])
-    tau = choose_tau(read["overlap"], read["score"])
-    mean, depth = sweep(read["overlap"], read["score"], torch.tensor([tau, MAX_SCORE]))
-    chosen = dict(tau=round(tau, 2), ok_threshold=round(ok, 2), update_threshold=round(ok, 2))
-    seen = dict(overlap=round(mean[0].item(), 4), mean_exit=round(depth[0].item(), 3), overlap_full_depth=round(mean[1].item(), 4))
-    card = read_card(weights) | chosen | dict(calibration=seen | dict(pairs=read["absent"].numel(), world="val"))
+    ok = round(choose_ok(read["score"][-1][read["overlap"][-1] > 0.5], read["absent"]), 2)
+    seen = dict(world="val", pairs=read["absent"].numel(), overlap_full_depth=round(read["overlap"][-1].mean().item(), 4))
+    card = read_card(weights) | dict(ok_threshold=ok, update_threshold=ok, calibration=seen)
+    if len(read["score"]) > 1:
+        card["tau"] = round(choose_tau(read["overlap"], read["score"]), 2)
+        mean, depth = sweep(read["overlap"], read["score"], torch.tensor([card["tau"]]))
+        seen.update(overlap=round(mean.item(), 4), mean_exit=round(depth.item(), 3))
     write_json(weights.with_suffix(".json"), card)
     return card

@@ -110,12 +110,12 @@ def as_line(told: dict) -> str:
     exits = ", ".join(f"{count} at exit {layer}" for layer, count in told["exits"].items())
     return f"{told['frames']} frames, {told['fps']} a second, mean score {told['mean_score']} ({exits or 'none tracked'}), {told['lost']} unsure"
 
-# %% ../nbs/24_cli.ipynb #c0ffb106
+# %% ../nbs/24_cli.ipynb #c20f73bc
 @main.command()
 @click.argument("source")
 @click.option("--box", type=Box(), help="The target in the first frame: left, top, width, height in pixels.")
 @click.option("--out", type=click.File("w", lazy=True), help="Boxes, one x,y,w,h a line; printed if not given.")
-@click.option("--video", type=click.Path(dir_okay=False), help="An mp4 with the box drawn in: green exit 0, amber 1, red 2.")
+@click.option("--video", type=click.Path(dir_okay=False), help="An mp4 with the box drawn in: green exit 0, yellow 1, orange 2.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object that sums up the run.")
 @click.option("--model", default="fastseqtrack_nano", help="A preset, or a file of weights that were trained here.")
 @click.option("--checkpoint", type=click.Path(), help="Other weights for the preset, such as an official SeqTrack .pth.tar.")

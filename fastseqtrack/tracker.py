@@ -38,8 +38,8 @@ class TrackResult:
     def __iter__(self):
         return iter((self.ok, self.box))
 
-# %% ../nbs/15_tracker.ipynb #0abbd648
-EXIT_COLORS = {GIVEN: (255, 255, 255), 0: (70, 220, 90), 1: (255, 190, 40), 2: (255, 80, 80)}
+# %% ../nbs/15_tracker.ipynb #f6513790
+EXIT_COLORS = {GIVEN: (255, 255, 255), 0: (0, 158, 115), 1: (240, 228, 66), 2: (213, 94, 0)}
 
 
 def draw_result(frame: np.ndarray, result: TrackResult) -> np.ndarray:
