@@ -17,8 +17,13 @@ PROGRAM = [sys.executable, "-c", "from fastseqtrack.cli import main; main(prog_n
 RAMP = np.repeat(np.tile(np.linspace(40, 160, 128, dtype=np.uint8), (96, 1))[..., None], 3, axis=2)
 
 
+def heed_interrupts():
+    "A job started in the background inherits deaf ears for Ctrl-C."
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*words):
-    return subprocess.Popen([*PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([*PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
 
 
 def finish(*words):

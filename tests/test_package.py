@@ -148,7 +148,8 @@ def test_a_wheel_carries_every_committed_file(root):
     names = subprocess.run(["git", "ls-files", "fastseqtrack"], cwd=root, capture_output=True, text=True).stdout.split()
     if not names:
         pytest.skip("not a git checkout")
-    assert {name for name in names if not name.endswith(".py")} <= set(distribution(root)["data"])
+    data = {Path(name).relative_to("fastseqtrack").as_posix() for name in names if not name.endswith(".py")}
+    assert data and data <= set(distribution(root)["data"])
 
 
 def test_shipped_weights_are_small_and_have_a_card(root):
