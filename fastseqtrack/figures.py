@@ -121,15 +121,15 @@ def success_data(records: dict, truths: dict) -> pd.DataFrame:
     data.attrs = {tracker: scored[tracker].scores["ao"] for tracker in ranked}
     return data
 
-# %% ../nbs/21_figures.ipynb #edded9cf
+# %% ../nbs/21_figures.ipynb #b36b3b3a
 def success_plot(records: dict, truths: dict):
     "The success plot of all trackers that have records, and its data."
     data = success_data(records, truths)
     with figure_style():
-        figure, axis = plt.subplots(figsize=(COLUMN, 2.5), layout="constrained")
+        figure, axis = plt.subplots(figsize=(COLUMN, 2.9), layout="constrained")
         for tracker, dashes in zip(data.attrs, ["-", "--", "-.", ":"] * len(data.attrs)):
             axis.plot(data.threshold, data[tracker], dashes, label=f"[{data.attrs[tracker]:.1f}] {tracker}")
         axis.set(xlim=(0, 1), ylim=(0, 100), xlabel="overlap threshold", ylabel="success (%)", title="synthetic test world (small scale)")
-        axis.legend(title="[AO] tracker", loc="best")
+        figure.legend(title="[AO] tracker", loc="outside lower center", ncols=2)
         sns.despine(figure)
     return figure, data
