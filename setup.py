@@ -21,7 +21,7 @@ setup(
     keywords=project["keywords"],
     python_requires=f">={project['min_python']}",
     packages=[project["lib_path"]],
-    package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json"]},
+    package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json", "clip/*", "splits/*"]},
     install_requires=project["requirements"].split(),
     extras_require={"dev": project["dev_requirements"].split()},
     entry_points={"console_scripts": project["console_scripts"].split()},
