@@ -5,24 +5,25 @@
 # %% auto #0
 __all__ = ['read_exits', 'sweep', 'choose_tau', 'choose_ok', 'calibrate']
 
-# %% ../nbs/14c_calibrate.ipynb #f51ef2ca
+# %% ../nbs/14c_calibrate.ipynb #28b0d3e5
 from pathlib import Path
 
 import torch
 
 from .boxes import cxcywh_to_xywh, iou
-from .checkpoints import create_model, read_card
+from .checkpoints import open_model, read_card
 from .core import InputError, write_json
 from .crops import normalize
 from .model import FastSeqTrack
 from .recipe import RECIPES
 from .train import fitted, validation_pairs
 
-# %% ../nbs/14c_calibrate.ipynb #3c4bde8d
+# %% ../nbs/14c_calibrate.ipynb #76347691
 @torch.no_grad()
 def read_exits(model, batches: list[dict]) -> dict[str, torch.Tensor]:
     "overlap (exits, n) and score (exits, n) of every exit on true pairs, and score of the last on mismatched ones: absent (n,)."
-    last, parts = model.config.decoder.depth if isinstance(model, FastSeqTrack) else 0, dict(overlap=[], score=[], absent=[])
+    exits = isinstance(model, FastSeqTrack) and model.config.exits != "none"
+    last, parts = model.config.decoder.depth if exits else 0, dict(overlap=[], score=[], absent=[])
     for batch in batches:
         search, templates, truth = normalize(batch["search"]), normalize(batch["templates"]), cxcywh_to_xywh(batch["box"])
         exits = [model.predict(search, templates, exit="select", force_exit=at) for at in range(last + 1)]
@@ -54,14 +55,14 @@ def choose_ok(good: torch.Tensor, absent: torch.Tensor) -> float:
     gain = [(good > level).float().mean() - (absent > level).float().mean() for level in levels]
     return levels[int(torch.stack(gain).argmax())].item()
 
-# %% ../nbs/14c_calibrate.ipynb #ea3cd88b
+# %% ../nbs/14c_calibrate.ipynb #7b9fa920
 def calibrate(weights, preset: str | None = None, batches: list[dict] | None = None) -> dict:
     "Choose tau, ok_threshold and update_threshold for a checkpoint and write them to its card; returns the card."
     weights = Path(weights)
     preset = preset or weights.stem
     if not weights.is_file():
         raise InputError(f"there is no checkpoint {weights}", "train one first: fastseqtrack train")
-    model = create_model(preset, weights)
+    model = open_model(weights)
     read = read_exits(model, batches or validation_pairs(fitted(RECIPES[preset], model.config)))
     ok = round(choose_ok(read["score"][-1][read["overlap"][-1] > 0.5], read["absent"]), 2)
     seen = dict(world="val", pairs=read["absent"].numel(), overlap_full_depth=round(read["overlap"][-1].mean().item(), 4))

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['HARMLESS', 'NAMES', 'ENCODER_POSITIONS', 'QUERY_POSITIONS', 'CARD_SETTINGS', 'save_checkpoint', 'Inert',
            'InertUnpickler', 'read_pickle', 'to_official', 'from_official', 'misfits', 'check_fit', 'read_checkpoint',
-           'is_pickled', 'load_checkpoint', 'read_card', 'card_settings', 'create_model', 'saved_config', 'open_model']
+           'is_pickled', 'load_checkpoint', 'read_card', 'card_settings', 'create_model', 'saved_config', 'open_model',
+           'weights_file']
 
-# %% ../nbs/11_checkpoints.ipynb #e38dd826
+# %% ../nbs/11_checkpoints.ipynb #ee8a10c8
 import collections
 import json
 import pickle
@@ -22,7 +23,7 @@ import torch
 from .core import WEIGHTS, InputError, write_whole
 from .decoder import DecoderConfig
 from .encoder import EncoderConfig
-from .model import PRESETS, FastSeqTrack, ModelConfig, SeqTrack, build, changed, closest, preset
+from .model import FastSeqTrack, ModelConfig, SeqTrack, build, changed, closest, list_models, preset
 from .tokens import TokenConfig
 from .vocabulary import Vocabulary
 
@@ -195,7 +196,7 @@ def create_model(name: str, checkpoint=None, **changes) -> FastSeqTrack | SeqTra
         raise InputError(f"no trained weights ship with {name!r}", "pass checkpoint=PATH, or train some: fastseqtrack train")
     return load_checkpoint(build(changed(preset(name), **card_settings(path) | changes)), path).eval()
 
-# %% ../nbs/11_checkpoints.ipynb #d506e5ba
+# %% ../nbs/11_checkpoints.ipynb #102585fc
 def saved_config(path) -> ModelConfig:
     "The configuration a checkpoint was saved with. Raises `InputError` if it does not say."
     if is_pickled(Path(path)):
@@ -211,7 +212,15 @@ def saved_config(path) -> ModelConfig:
 
 
 def open_model(source, **changes) -> FastSeqTrack | SeqTrack:
-    "A trained model, in evaluation mode: a preset whose weights ship with the package, or a checkpoint file. Raises as `create_model`."
-    if not Path(source).is_file():
-        return create_model(closest(str(source), PRESETS, "preset or checkpoint file"), "default", **changes)
-    return load_checkpoint(build(changed(saved_config(source), **card_settings(source) | changes)), source).eval()
+    "A trained model, in evaluation mode: a checkpoint file, or the name of one that ships with the package. Raises as `create_model`."
+    path = weights_file(source)
+    return load_checkpoint(build(changed(saved_config(path), **card_settings(path) | changes)), path).eval()
+
+
+def weights_file(source) -> Path:
+    "The checkpoint file `source`, or the one of that name that ships with the package. Raises `InputError`, `UsageError`."
+    shipped = WEIGHTS / f"{source}.safetensors"
+    if Path(source).is_file() or shipped.is_file():
+        return Path(source) if Path(source).is_file() else shipped
+    name = closest(str(source), list_models() + sorted(path.stem for path in WEIGHTS.glob("*.safetensors")), "preset or checkpoint file")
+    raise InputError(f"no trained weights ship with {name!r}", "pass checkpoint=PATH, or train some: fastseqtrack train")

@@ -32,23 +32,24 @@ class Head(nn.Module):
             x = F.relu(layer(x))
         return self.layers[-1](x)
 
-# %% ../nbs/09_exits.ipynb #871b2150
+# %% ../nbs/09_exits.ipynb #626732a9
 class ExitHeads(nn.Module):
-    "The heads of L + 1 exits: one for all (`shared`, the paper) or one each (`independent`, Table 3 #5)."
+    "The heads of L + 1 exits: one for all (`shared`, the paper), one each (`independent`, Table 3 #5), or `none` but the last."
 
     def __init__(self, dim: int, words: int, exits: int, sharing: str = "shared"):
         super().__init__()
-        if sharing not in ("shared", "independent"):
-            raise UsageError(f"heads cannot be {sharing!r}", "choose 'shared' or 'independent'")
-        self.heads = nn.ModuleList(Head(dim, words) for _ in range(1 if sharing == "shared" else exits))
+        if sharing not in ("shared", "independent", "none"):
+            raise UsageError(f"heads cannot be {sharing!r}", "choose 'shared', 'independent' or 'none'")
+        self.heads = nn.ModuleList(Head(dim, words) for _ in range(exits if sharing == "independent" else 1))
+        self.first = exits - 1 if sharing == "none" else 0  # the first state that is read
 
     def at(self, layer: int) -> Head:
         "The head that reads the state after `layer` layers."
         return self.heads[layer % len(self.heads)]
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        "(L + 1, B, 4, d) -> (L + 1, B, 4, V)."
-        return torch.stack([self.at(layer)(state) for layer, state in enumerate(states)])
+        "(L + 1, B, 4, d) -> (L + 1, B, 4, V), or (1, B, 4, V) without exits."
+        return torch.stack([self.at(layer)(states[layer]) for layer in range(self.first, len(states))])
 
 # %% ../nbs/09_exits.ipynb #7c345170
 @dataclass(frozen=True)

@@ -60,13 +60,13 @@ def update_average(average: nn.Module, model: nn.Module, keep: float, step: int)
     for old, new in zip(average.state_dict().values(), model.state_dict().values()):
         old.lerp_(new, share) if old.is_floating_point() else old.copy_(new)
 
-# %% ../nbs/14a_run.ipynb #de2b8bff
+# %% ../nbs/14a_run.ipynb #7cac848d
 def half_pays(device: torch.device) -> bool:
-    "Whether bfloat16 is faster here: on GPUs that have it, and CPUs with its instructions."
+    "Whether bfloat16 is faster here: on GPUs that have it, and CPUs whose instructions for it pay."
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text()
+    facts = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
+    return "amx_bf16" in facts or "AuthenticAMD" in facts and "avx512_bf16" in facts  # Intel's without AMX are slower than float32
 
 
 def unfuse(model: nn.Module) -> nn.Module:
@@ -75,7 +75,7 @@ def unfuse(model: nn.Module) -> nn.Module:
         block.attn.fused_attn = False
     return model
 
-# %% ../nbs/14a_run.ipynb #396c7af0
+# %% ../nbs/14a_run.ipynb #e3598c8b
 class Run:
     "A training in progress: everything that `save_run` keeps."
 
@@ -85,6 +85,7 @@ class Run:
         self.average = copy.deepcopy(self.trainee.model).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.trainee, recipe), lr=recipe.rate, weight_decay=recipe.weight_decay)
         self.steps, self.seconds, self.log = 0, 0.0, []
+        self.redrawn = 0  # samples given up because a file was bad
 
     @property
     def pairs(self) -> int:
@@ -93,6 +94,7 @@ class Run:
 
     def step(self, batch: dict) -> dict:
         "One batch: loss, gradient, AdamW, running average. Returns the parts of the loss."
+        self.redrawn += int(batch["redrawn"].sum())
         torch.manual_seed(hash((self.recipe.seed, self.steps)) % 2**63)  # dropout: a function of the step alone
         batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
@@ -113,11 +115,11 @@ class Run:
         nn.utils.clip_grad_norm_(self.trainee.parameters(), self.recipe.clip)
         self.optimizer.step()
 
-# %% ../nbs/14a_run.ipynb #d8ef7cd2
+# %% ../nbs/14a_run.ipynb #80a47bbc
 def save_run(run: Run, path: Path) -> None:
     "Write the whole state of a run in one step."
     state = dict(trainee=run.trainee.state_dict(), average=run.average.state_dict(), optimizer=run.optimizer.state_dict(),
-                 steps=run.steps, seconds=run.seconds, log=json.dumps(run.log), recipe=json.dumps(asdict(run.recipe)))
+                 steps=run.steps, seconds=run.seconds, redrawn=run.redrawn, log=json.dumps(run.log), recipe=json.dumps(asdict(run.recipe)))
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_whole(path, buffer.getvalue())
@@ -132,7 +134,7 @@ def load_run(run: Run, path: Path) -> None:
     run.trainee.load_state_dict(state["trainee"])
     run.average.load_state_dict(state["average"])
     run.optimizer.load_state_dict(state["optimizer"])
-    run.steps, run.seconds, run.log = state["steps"], state["seconds"], json.loads(state["log"])
+    run.steps, run.seconds, run.redrawn, run.log = state["steps"], state["seconds"], state["redrawn"], json.loads(state["log"])
 
 # %% ../nbs/14a_run.ipynb #0875539c
 def differing(old: dict, new: dict) -> set[str]:

@@ -56,13 +56,13 @@ def mean_parts(recent: list[dict]) -> dict:
     stacked = {name: torch.stack([parts[name] for parts in recent]).float().mean(0) for name in recent[0]}
     return {name: [round(v, 4) for v in value.tolist()] if value.ndim else round(value.item(), 4) for name, value in stacked.items()}
 
-# %% ../nbs/14b_train.ipynb #55938603
+# %% ../nbs/14b_train.ipynb #699c0b1e
 STATE = "state.train.pt"
 
 
 def report(run: Run, preset: str, out: Path, recent: list[dict], batches: list[dict], command: str) -> None:
     "Validate, then write log.jsonl, state.train.pt, <preset>.safetensors and its card <preset>.json to `out`."
-    row = dict(pairs=run.pairs, seconds=round(run.seconds), rate=run.optimizer.param_groups[-1]["lr"])
+    row = dict(pairs=run.pairs, seconds=round(run.seconds), redrawn=run.redrawn, rate=run.optimizer.param_groups[-1]["lr"])
     run.log.append(row | mean_parts(recent) | dict(validation=validate(run.average, batches, run.device)))
     save_run(run, out / STATE)
     save_checkpoint(run.average, out / f"{preset}.safetensors")
@@ -90,7 +90,7 @@ def start_from(model: nn.Module, path):
         raise InputError(f"{path} holds no encoder of this size", "give the weights of a model with the same encoder")
     model.load_state_dict(same, strict=False)
 
-# %% ../nbs/14b_train.ipynb #d4a10f76
+# %% ../nbs/14b_train.ipynb #08ef196e
 def fitted(recipe: Recipe, config) -> Recipe:
     "The recipe with the crop sizes and factors of a model's configuration."
     sizes = dict(search=config.tokens.search, template=config.tokens.template)
@@ -98,10 +98,10 @@ def fitted(recipe: Recipe, config) -> Recipe:
     return replace(recipe, data=replace(recipe.data, **sizes, **factors))
 
 
-def open_run(preset: str, out: Path, recipe: Recipe, device, init_from, resume) -> Run:
+def open_run(config, out: Path, recipe: Recipe, device, init_from, resume) -> Run:
     "A new run, or the one that `out` holds. The crops take the sizes of the model."
     seed_everything(recipe.seed)
-    model, device = build(preset_config(preset)), resolve_device(device)
+    model, device = build(config), resolve_device(device)
     if init_from is not None:
         start_from(model, init_from)
     run = Run(model, fitted(recipe, model.config), device, half_pays(device))
@@ -109,11 +109,11 @@ def open_run(preset: str, out: Path, recipe: Recipe, device, init_from, resume) 
         load_run(run, out / STATE)
     return run
 
-# %% ../nbs/14b_train.ipynb #06a34e55
-def training_batches(run: Run, sources, workers: int):
+# %% ../nbs/14b_train.ipynb #6f7eb509
+def training_batches(run: Run, sources, workers: int, weights=None):
     "The batches that are still to come, in an order that depends on nothing but their number."
     recipe = run.recipe
-    pairs = Pairs(sources or [World("train")], recipe.data, recipe.pairs, recipe.seed)
+    pairs = Pairs(sources or [World("train")], recipe.data, recipe.pairs, recipe.seed, weights)
     cv2.setNumThreads(1)  # before the workers are forked: a copy of a pool of threads has no threads, and waits for them
     part = math.gcd(recipe.batch, 32)  # what one worker makes at a time: it then keeps meeting its own synthetic sequences
     last = recipe.pairs - recipe.pairs % recipe.batch
@@ -127,12 +127,14 @@ def with_changes(recipe: Recipe, changes: dict) -> Recipe:
     known = asdict(recipe)
     return replace(recipe, **{closest(name, known, "setting of a recipe"): value for name, value in changes.items() if value is not None})
 
-# %% ../nbs/14b_train.ipynb #db47e6be
-def train(preset: str, out, sources=None, validation=None, *, recipe: Recipe | None = None, minutes: float = math.inf, workers: int = 1,
-          threads: int | None = None, device="auto", init_from=None, resume: bool = True, command: str | None = None, **changes) -> Path:
+# %% ../nbs/14b_train.ipynb #b7b45213
+def train(preset: str, out, sources=None, validation=None, *, weights=None, config=None, recipe: Recipe | None = None, minutes: float = math.inf,
+          workers: int = 1, threads: int | None = None, device="auto", init_from=None, resume=True, command: str | None = None, **changes) -> Path:
     """Train `preset` into the folder `out`, or go on with what it holds; returns the path of the weights.
 
-    sources: Worlds or lists of sequences to learn from, by default the synthetic train world; validation: likewise.
+    sources: Worlds or lists of sequences to learn from, by default the synthetic train world, drawn alike or with
+    `weights`; validation: sources likewise.
+    config, recipe: a model and its training that have no preset; `preset` is then only their name.
     minutes: stop, with a checkpoint, after that time; the same call then goes on. init_from: a checkpoint, or "mae".
     changes: fields of the recipe, such as pairs, batch or seed; None keeps the recipe's.
     Raises `UsageError` for an unknown preset or field, and for a folder with a run of another recipe.
@@ -140,11 +142,11 @@ def train(preset: str, out, sources=None, validation=None, *, recipe: Recipe | N
     out, deadline = Path(out), time.monotonic() + 60 * minutes
     torch.set_num_threads(threads or torch.get_num_threads())
     recipe = with_changes(recipe or RECIPES[closest(preset, RECIPES, "preset")], changes)
-    run = open_run(preset, out, recipe, device, init_from, resume)
+    run = open_run(config or preset_config(preset), out, recipe, device, init_from, resume)
     command = command or f"fastseqtrack train {preset} --out {out}"
     checks, recent, clock = validation_pairs(run.recipe, validation), [], time.monotonic()
     steps = (recipe.pairs - run.pairs) // recipe.batch
-    for batch in progress(training_batches(run, sources, workers), preset, steps):
+    for batch in progress(training_batches(run, sources, workers, weights), preset, steps):
         recent.append(run.step(batch))
         run.seconds, clock = run.seconds + time.monotonic() - clock, time.monotonic()
         stop = clock > deadline
