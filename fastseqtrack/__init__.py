@@ -11,6 +11,7 @@ _HOMES = {
     "create_model": "checkpoints",
     "open_model": "checkpoints",
     "load_checkpoint": "checkpoints",
+    "open_dataset": "datasets",
     "save_checkpoint": "checkpoints",
     "list_models": "model",
 }

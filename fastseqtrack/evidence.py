@@ -7,46 +7,48 @@ __all__ = ['SEQUENCES', 'FRAMES', 'AO_TOLERANCE', 'RATIO_TOLERANCE', 'Evidence',
            'run_speed', 'Check', 'close', 'check_counts', 'check_scores', 'check_world', 'speed_ratio', 'check_speed',
            'compare']
 
-# %% ../nbs/21a_evidence.ipynb #391eb69e
+# %% ../nbs/21a_evidence.ipynb #8b1ffb33
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
 from .complexity import TABLE1_CASES, count, measure_speed
-from .core import InputError, provenance, resolve_device
+from .core import InputError, figures_dir, provenance, resolve_device
 from .paper import paper_row
-from .records import contestant, run_records, summarize
+from .records import Manner, contestant, run_records, summarize
 from .synthetic import open_synthetic
 from .tables import COUNTS, MODELS1, SMALL_WORLD, TRACKERS, UNIT, is_gpu, load_world, merge_speed, read_speed, speed_file
 
-# %% ../nbs/21a_evidence.ipynb #d18ed366
+# %% ../nbs/21a_evidence.ipynb #dc156181
 SEQUENCES, FRAMES = 100, 100  # the test world of the small-scale numbers
 
 
 @dataclass(frozen=True)
 class Evidence:
-    "Speed records, tracking records by tracker and sequence, truth by sequence."
+    "Speed records, tracking records by tracker and sequence, truth by sequence; and the folder of all records."
     speed: list
     records: dict
     truths: dict
+    folder: Path
 
 
-def load_evidence(folder=None) -> Evidence:
-    "The records under `folder` (the committed ones by default); what is not there is empty."
-    return Evidence(read_speed(speed_file(folder)), *load_world(SMALL_WORLD, TRACKERS, folder))
+def load_evidence(folder=None, data: str = SMALL_WORLD, trackers=TRACKERS) -> Evidence:
+    "The records under `folder` (the committed ones by default) of a data set; what is not there is empty."
+    return Evidence(read_speed(speed_file(folder)), *load_world(data, trackers, folder), Path(folder or figures_dir() / "records"))
 
 
 def small_world(count: int = SEQUENCES, length: int = FRAMES) -> list:
     "The first sequences of the synthetic test world."
     return open_synthetic("test", count, length)
 
-# %% ../nbs/21a_evidence.ipynb #f48f688d
-def run_world(folder, sequences, device="cpu", command="", trackers=TRACKERS) -> list[str]:
+# %% ../nbs/21a_evidence.ipynb #08283c95
+def run_world(folder, sequences, device="cpu", command="", trackers=TRACKERS, data=SMALL_WORLD, manner: Manner = Manner()) -> list[str]:
     "Records of each tracker on the sequences, kept in `folder` and resumed from there; returns what went wrong."
     problems = []
     for tracker in trackers:
         try:
-            run_records(contestant(tracker, device), SMALL_WORLD, sequences, command, folder)
+            run_records(contestant(tracker, device), data, sequences, command, folder, manner)
         except InputError as error:
             problems.append(f"{tracker}: {error}")
     return problems
@@ -81,14 +83,14 @@ def close(what: str, recorded: float | None, anew: float | None, tolerance: floa
     agrees = None not in (recorded, anew) and abs(recorded - anew) <= tolerance
     return Check(f"{what} (+-{tolerance:.2f})", *words, agrees)
 
-# %% ../nbs/21a_evidence.ipynb #bc2de6f1
+# %% ../nbs/21a_evidence.ipynb #7b72e63d
 def check_counts() -> list[Check]:
     "Table 1's counts, computed from the modules, against the paper's printed digits."
     checks = []
-    for preset, name in MODELS1.items():
-        counts, printed = asdict(count(preset)), paper_row(1, name)
+    for model, name in MODELS1.items():
+        counts, printed = asdict(count(model)), paper_row(1, name)
         ours, paper = [" ".join(words) for words in zip(*((f"{counts[key] / UNIT.get(key, 1e6):.3f}", printed[key].printed) for key in COUNTS))]
-        checks.append(Check(f"Table 1, {len(COUNTS)} counts of {preset}", paper, ours, ours == paper))
+        checks.append(Check(f"Table 1, {len(COUNTS)} counts of {model}", paper, ours, ours == paper))
     return checks
 
 # %% ../nbs/21a_evidence.ipynb #ed8c3769

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['MODELS1', 'COUNTS', 'NO_GPU', 'UNIT', 'HEADS', 'TABLE1_NOTES', 'TRACKERS', 'SMALL_WORLD', 'SMALL_LABEL', 'SMALL_NOTE',
            'markdown_table', 'write_table', 'page_of', 'speed_file', 'read_speed', 'merge_speed', 'is_gpu',
-           'full_depth', 'table1_data', 'table1_lines', 'table1_speed', 'write_table1', 'load_world',
-           'small_scale_data', 'write_small_scale']
+           'full_depth', 'load_speed', 'best_speed', 'table1_data', 'table1_lines', 'table1_speed', 'write_table1',
+           'load_world', 'small_scale_data', 'write_small_scale']
 
 # %% ../nbs/20_tables.ipynb #935bdf90
 import json
@@ -58,7 +58,7 @@ def merge_speed(entries, path=None) -> list[dict]:
     write_json(path, merged := [known[key] for key in sorted(known)])
     return merged
 
-# %% ../nbs/20_tables.ipynb #8b233637
+# %% ../nbs/20_tables.ipynb #c1d6efb1
 MODELS1 = {"seqtrack_b256": "SeqTrack", "fastseqtrack_b256": "FastSeqTrack"}  # preset: the paper's row
 COUNTS = tuple(f"{part}_{what}" for part in ("encoder", "decoder", "overall") for what in ("params", "macs"))
 NO_GPU = "not measured: no GPU was to be had; `make gpu` on a machine that has one fills this row"
@@ -74,6 +74,17 @@ def full_depth(speed: list[dict], model: str) -> list[dict]:
     found = [entry for entry in speed if entry["model"] == model and entry["exit"] is None]
     blank = dict(fps=None, ms=None, device="GPU", dtype=None, date=None)
     return found if any(map(is_gpu, found)) else [*found, blank]
+
+
+def load_speed(folder=None) -> list[dict]:
+    "The speed records in a folder of records, the committed ones by default."
+    return read_speed(speed_file(folder))
+
+
+def best_speed(speed: list[dict], model: str, exit: int | None = None) -> dict | None:
+    "The record of a model that counts: a GPU's before a CPU's, float32 (the paper's) before shorter numbers, then the fastest; or None."
+    found = [entry for entry in speed if entry["model"] == model and entry["exit"] == exit]
+    return max(found, key=lambda entry: (is_gpu(entry), entry["dtype"] == "float32", entry["fps"]), default=None)
 
 # %% ../nbs/20_tables.ipynb #b3a35f92
 def table1_data(speed: list[dict]) -> pd.DataFrame:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GIVEN', 'EXIT_COLORS', 'TrackResult', 'draw_result', 'filmstrip', 'Follower', 'choose_exit', 'choose_tau',
-           'choose_update', 'Tracker']
+           'choose_update', 'Target', 'look', 'filled', 'Loop', 'Tracker']
 
 # %% ../nbs/15_tracker.ipynb #d5515ffd
 import math
@@ -120,8 +120,66 @@ def choose_update(interval, threshold, config) -> tuple[int, float]:
         raise UsageError(f"the template cannot be renewed every {interval} frames", "use a whole number from 1; 9999 is SeqTrack's never")
     return int(interval), check_tau(config.update_threshold if threshold is None else threshold)
 
-# %% ../nbs/15_tracker.ipynb #c74dce7c
-class Tracker(Follower):
+# %% ../nbs/15_tracker.ipynb #0f28ffd4
+@dataclass(eq=False)
+class Target:
+    "One target between two frames."
+    box: np.ndarray  # float64 (4,) xywh pixels: where it was last
+    templates: torch.Tensor  # (T = 2, 3, h, w) normalised: as it was first, and as it was when last trusted
+    count: int = 0  # frames since the first
+
+
+def look(frames, crops, device) -> torch.Tensor:
+    "Crops of frames, normalised, on the device, in one transfer: (B, 3, size, size)."
+    return normalize(torch.from_numpy(np.stack([crop.cut(frame) for frame, crop in zip(frames, crops)])).to(device))
+
+
+def filled(batch: torch.Tensor, rows: int | None) -> torch.Tensor:
+    "(B, ...) -> (rows, ...): copies of the last row make up what is missing; unchanged if `rows` is None."
+    return torch.cat([batch, batch[-1:].expand(max((rows or 0) - len(batch), 0), *batch.shape[1:])])
+
+# %% ../nbs/15_tracker.ipynb #e1532346
+class Loop:
+    "The loop around `model`, `config`, `device`, for any number of targets; `Tracker` sets these and the settings."
+
+    @torch.inference_mode()
+    def begin(self, frame: np.ndarray, box: np.ndarray) -> Target:
+        "The state of a target seen first at `box` (xywh pixels): both templates show it as it is now."
+        return Target(box, look([frame], [self._around(box, "template")], self.device).repeat(2, 1, 1, 1))  # (1, 3, h, w) -> (2, 3, h, w)
+
+    @torch.inference_mode()
+    def advance(self, targets: list[Target], frames: list[np.ndarray], rows: int | None = None) -> list[TrackResult]:
+        """One frame for each target: crop, predict, map back, clip, renew the dynamic template.
+
+        The model sees one batch, filled up to `rows` where given, so that no answer hangs on how many others there are."""
+        crops = [self._around(target.box, "search") for target in targets]
+        search, templates = look(frames, crops, self.device), torch.stack([target.templates for target in targets])
+        made = self.model.predict(filled(search, rows), filled(templates, rows), **self.how)
+        answers = torch.cat([made.boxes, made.score[:, None], made.exit_layer[:, None]], 1).tolist()  # (B, 6), one transfer
+        results = [self._move(*each) for each in zip(targets, frames, crops, answers)]
+        self._renew([(target, frame) for target, frame, result in zip(targets, frames, results) if self._is_due(target, result)])
+        return results
+
+    def _move(self, target: Target, frame: np.ndarray, crop: Crop, answer: list[float]) -> TrackResult:
+        "Take the model's answer back to the frame."
+        *values, score, exit_layer = answer
+        target.box, target.count = clip_box(crop.to_frame(values), *frame.shape[:2]), target.count + 1
+        return TrackResult(target.box.copy(), score, score > self.config.ok_threshold, int(exit_layer))
+
+    def _is_due(self, target: Target, result: TrackResult) -> bool:
+        return target.count % self.update_interval == 0 and result.score > self.update_threshold
+
+    def _renew(self, due: list[tuple[Target, np.ndarray]]):
+        "Cut the dynamic templates of these targets anew."
+        crops = [self._around(target.box, "template") for target, _ in due]
+        for (target, _), seen in zip(due, look([frame for _, frame in due], crops, self.device) if due else ()):
+            target.templates[1] = seen
+
+    def _around(self, box, what: str) -> Crop:
+        return Crop.around(box, getattr(self.config, f"{what}_factor"), getattr(self.config.tokens, what))
+
+# %% ../nbs/15_tracker.ipynb #5c6d804b
+class Tracker(Loop, Follower):
     """Follow one target: `init(image, box)`, then `update(image)` for each frame; or `run(source, box)`.
 
     `model` is a preset's name (its own weights are loaded), a checkpoint file, or a model. `exit` is "none", "select", "host" or "auto".
@@ -140,28 +198,10 @@ class Tracker(Follower):
         self.how = dict(exit=choose_exit(exit, self.device), tau=choose_tau(tau, tau_mean, self.config.tau), window=window)
         self.update_interval, self.update_threshold = choose_update(update_interval, update_threshold, self.config)
 
-    @torch.inference_mode()
     def start(self, frame: np.ndarray, box: np.ndarray):
-        "Both templates show the target as it is now."
-        self.box, self.count = box, 0
-        self.templates = self._template(frame).repeat(1, 2, 1, 1, 1)  # (1, 1, 3, h, w) -> (1, T = 2, 3, h, w)
+        "Learn the target."
+        self.target = self.begin(frame, box)
 
-    @torch.inference_mode()
     def step(self, frame: np.ndarray) -> TrackResult:
-        "One frame of the loop: crop, predict, map back, clip, renew the dynamic template."
-        self.count += 1
-        crop = Crop.around(self.box, self.config.search_factor, self.config.tokens.search)
-        prediction = self.model.predict(self._look(crop, frame)[None], self.templates, **self.how)
-        *values, score, exit_layer = torch.cat([prediction.boxes[0], prediction.score, prediction.exit_layer]).tolist()
-        self.box = clip_box(crop.to_frame(values), *frame.shape[:2])
-        if self.count % self.update_interval == 0 and score > self.update_threshold:
-            self.templates[:, 1] = self._template(frame)[:, 0]
-        return TrackResult(self.box.copy(), score, score > self.config.ok_threshold, int(exit_layer))
-
-    def _look(self, crop: Crop, frame: np.ndarray) -> torch.Tensor:
-        "The crop of the frame, normalised, on the device: (3, size, size)."
-        return normalize(torch.from_numpy(crop.cut(frame)).to(self.device))
-
-    def _template(self, frame: np.ndarray) -> torch.Tensor:
-        "The target as it looks now: (1, 1, 3, h, w)."
-        return self._look(Crop.around(self.box, self.config.template_factor, self.config.tokens.template), frame)[None, None]
+        "One frame of the loop, for one target."
+        return self.advance([self.target], [frame])[0]

@@ -9,9 +9,10 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-PUBLIC = ["Tracker", "TrackResult", "create_model", "list_models", "load_checkpoint"]
+PUBLIC = ["Tracker", "TrackResult", "create_model", "list_models", "load_checkpoint", "open_dataset"]
 
 # Run before the program under test: developers' tools, the network and the GPU are not there.
 BARREN = """
@@ -131,7 +132,8 @@ except InputError as error:
 
 def test_setup_says_what_settings_say(copy):
     known, found = settings(), distribution(copy)
-    assert found["requires"] == known["requirements"].split() and found["extras"] == {"dev": known["dev_requirements"].split()}
+    assert found["requires"] == [str(Requirement(word)) for word in known["requirements"].split()]
+    assert found["extras"] == {"dev": known["dev_requirements"].split()}
     assert found["scripts"] == known["console_scripts"].split() and found["python"] == f">={known['min_python']}"
     assert found["long"] == (copy / "README.md").read_text()
 
