@@ -8,7 +8,7 @@ TRACK := $(BIN)/fastseqtrack
 TEST_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce reproduce-full test gpu book clean
+.PHONY: help install figures reproduce reproduce-full ablation test gpu book clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,11 +23,17 @@ $(READY): settings.ini setup.py
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
+figures: $(READY)  ## tables and figures drawn again from the committed records, in seconds: no model runs
+	$(BIN)/python -m fastseqtrack.artefacts
+
 reproduce: $(READY)  ## tables and figures from the committed records, with a part of them measured anew
 	$(TRACK) reproduce
 
 reproduce-full: $(READY)  ## every record measured anew; goes on where it was interrupted
 	$(TRACK) reproduce --full
+
+ablation: $(READY)  ## train the models of Table 3 into runs/ablation, one after the other; goes on where it was interrupted
+	$(TRACK) train --ablation --out runs/ablation
 
 test: $(READY)  ## the chapters' own tests, then tests/
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/nbdev_test --timing
