@@ -48,7 +48,7 @@ def variants() -> dict[str, Variant]:
 VARIANTS = variants()
 
 # %% ../nbs/14d_ablation.ipynb #1e56f1ad
-PAIRS = 40_960  # some twelve minutes of one CPU thread for each variant
+PAIRS = 81_920  # twelve to twenty-five minutes of one CPU thread for each variant, by the kind of CPU
 START = WEIGHTS / "seqtrack_nano.safetensors"  # its encoder alone is taken
 
 
