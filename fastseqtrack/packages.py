@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SERVERS', 'NAMES', 'check_boxes', 'zip_bytes', 'write_package', 'find_scores', 'server_file', 'take_report']
 
-# %% ../nbs/17d_packages.ipynb #34b72132
+# %% ../nbs/17d_packages.ipynb #7fb1380f
 import io
 import json
 import zipfile
@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from .core import InputError, UsageError, provenance, write_json, write_whole
+from .datasets import parse_data
 from .evaluation import Task
+from .layouts import layout
 from .raw import RawResult, box_lines, read_all_raw
 from .records import records_file
 
@@ -51,15 +53,19 @@ def zip_bytes(entries: dict[str, str]) -> bytes:
             archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
     return memory.getvalue()
 
-# %% ../nbs/17d_packages.ipynb #d8a843a8
-def write_package(task: Task, folder, path) -> Path:
+# %% ../nbs/17d_packages.ipynb #4d2fdcb2
+def write_package(task: Task, folder, path, count: int | None = None) -> Path:
     """Pack a folder of raw results for the server of a task's data set into the zip file `path`.
 
+    count: how many sequences the server waits for; None: all of the split.
     Raises `UsageError` for a set without a server, `InputError` naming every sequence at fault; then nothing is written."""
     if task.key not in SERVERS:
         raise UsageError(f"{task.data} is scored here, not on a server", "a package is for got10k:test or trackingnet:test")
+    name, split = parse_data(task.data)
+    given, count = {sequence.name: sequence.boxes[0] for sequence in task.sequences}, count or layout(name).splits[split].count
+    if len(given) != count:
+        raise InputError(f"{task.data} has {len(given)} sequences here, and its server waits for {count}", "complete the data set, and leave --first away")
     entries, faults = {}, []
-    given = {sequence.name: sequence.boxes[0] for sequence in task.sequences}
     for raw in read_all_raw(folder, {sequence.name: len(sequence) for sequence in task.sequences}):
         try:
             if raw.name in given:  # repetitions are not for a tracker that always answers alike
