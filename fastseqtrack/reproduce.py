@@ -25,7 +25,7 @@ from .table3 import ABLATION_WORLD
 from .tables import TRACKERS, is_gpu, merge_speed, read_speed, speed_file
 from .traces import measure_exits
 
-# %% ../nbs/22_reproduce.ipynb #fef3ca8b
+# %% ../nbs/22_reproduce.ipynb #e721c52e
 def measure_speed_once(folder, device="cpu", command="") -> list[str]:
     "Table 1's speed on this machine, and that of the decoders alone, unless `folder` has them."
     if not speed_file(folder).is_file():
@@ -36,8 +36,8 @@ def measure_speed_once(folder, device="cpu", command="") -> list[str]:
 
 
 def measure_world(folder, device="cpu", command="") -> list[str]:
-    "Every tracker of the small-scale table over the test world."
-    return run_world(folder, small_world(), device, command)
+    "Every tracker of the small-scale table over the test world; and OpenCV's MIL for Figure 3, no two runs of which agree."
+    return run_world(folder, small_world(), device, command, [*TRACKERS, "opencv-mil"])
 
 
 def ablation_models() -> list[str]:
