@@ -66,8 +66,11 @@ def read_image(path) -> np.ndarray:
     "The image file as uint8 RGB (H, W, 3). Raises `InputError`, naming the file, if it is missing, cut off or no image."
     if not Path(path).is_file():
         raise InputError(f"there is no file {path}", "check the name and the folder")
-    raw = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(raw, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if raw.size else None
+    try:
+        raw = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(raw, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if raw.size else None
+    except (OSError, cv2.error):  # not to be read, or a damaged header that claims billions of pixels
+        image = None
     if image is None:
         raise InputError(f"{path} is damaged, cut off or no image", "copy it again from where it came, or leave it out")
     return as_frame(image, "bgr")

@@ -15,7 +15,8 @@ from time import perf_counter
 
 from .core import UsageError
 from .frames import as_frame, check_box
-from .records import Contestant, trace_of
+from .peers import trace_of
+from .records import Contestant
 from .sequences import Sequence
 from .tracker import Loop, Target, TrackResult
 
@@ -89,7 +90,10 @@ def _advance(loop: Loop, lanes: list[Lane], batch: int) -> dict[Lane, Exception]
             failed[lane] = error
     if frames:
         began = perf_counter()
-        results = loop.advance([lane.target for lane in frames], list(frames.values()), batch)
+        try:
+            results = loop.advance([lane.target for lane in frames], list(frames.values()), batch)
+        except Exception as error:  # whose fault it is, nobody knows
+            return failed | dict.fromkeys(frames, error)
         seconds = (perf_counter() - began) / len(frames)
         for lane, result in zip(frames, results):
             lane.note(seconds, result)
