@@ -30,6 +30,11 @@ class Split:
     attributes: str = ""  # flags of a toolkit, where the user has put its `annos` folder into the data set's folder
     part: bool = False  # a choice from another split, which `doctor` need not count again
 
+    @property
+    def pictured(self) -> str:
+        "The usual box file, for eyes: `<class>/<sequence>/groundtruth.txt`."
+        return self.truth[0].format(group="<class>", name="<sequence>")
+
 # %% ../nbs/05b_layouts.ipynb #104e00b3
 @dataclass(frozen=True)
 class Layout:

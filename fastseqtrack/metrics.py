@@ -41,6 +41,8 @@ def by_attribute(protocol: str, results: Iterable[SequenceResult], attributes: M
 
     `names` gives the order, and the only names that are known; without it, all that occur, sorted. An attribute
     that no sequence has is left out. Raises `UsageError` for an unknown attribute or a sequence without an entry."""
+    if words := [name for name, own in attributes.items() if isinstance(own, str)]:
+        raise UsageError(f"the attributes of {words[0]} are a word, {attributes[words[0]]!r}, and not a list of them", 'write ("FM", "LR")')
     results, used = list(results), {name for own in attributes.values() for name in own}
     names = sorted(used) if names is None else list(names)
     if not used <= set(names) or any(result.name not in attributes for result in results):

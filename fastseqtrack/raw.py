@@ -102,7 +102,10 @@ def read_raw(found: dict[str, list[Path]], name: str, frames: int | None = None)
     files = find_raw(found, name)
     stem = files[0].with_name(name)
     clock = Path(f"{stem}_time.txt")
-    seconds = read_rows(clock) if clock.is_file() else None
+    try:
+        seconds = read_rows(clock) if clock.is_file() else None
+    except InputError:
+        seconds = None  # what is no list of times does not spoil good boxes
     results = []
     for number, path in enumerate(files):
         boxes = read_rows(path, 4)

@@ -155,6 +155,7 @@ class Manner:
     keep: Callable = lambda record, trace: None  # called before a record is written
     is_kept: Callable = lambda record: True  # whether what `keep` kept is still there
     share: tuple[int, int] = (0, 1)  # number of this process, and of how many
+    renew: bool = True  # whether records of another version of the tracker are made anew; otherwise they are an error
 
 # %% ../nbs/17_records.ipynb #35e0126b
 def _run_missing(who: Contestant, missing, path: Path, command: str, manner: Manner) -> tuple[dict, list[str]]:
@@ -199,12 +200,22 @@ def share_files(path: Path) -> list[Path]:
     "The files that processes with a share have left beside the records at `path`."
     return sorted(file for file in path.parent.glob("*.share-*.jsonl") if file.name.startswith(f"{path.stem}.share-"))
 
+
+def _check_version(path: Path, who: Contestant) -> None:
+    for file in [path, *share_files(path)]:
+        if others := {record.get("version") for record in read_records(file).values()} - {who.version}:
+            fix = "run with the options of then, or under a name of its own (--name), or take the file away"
+            raise UsageError(f"{file} holds results of {others.pop()}, and this is {who.version}", fix)
+
 # %% ../nbs/17_records.ipynb #4d7fa7e1
 def run_records(who: Contestant, data: str, sequences, command: str, folder=None, manner: Manner = Manner()) -> dict[str, dict]:
     """One record a sequence, by name, in order: read where a valid one exists, measured otherwise; of a share, only its own.
 
     The truth is kept beside the records. Raises `InputError` at the end, naming every sequence that failed."""
-    path, (truths, before) = records_file(data, who.name, folder), _keep_truth(data, sequences, folder)
+    path = records_file(data, who.name, folder)
+    if not manner.renew:
+        _check_version(path, who)
+    truths, before = _keep_truth(data, sequences, folder)
     found = {file: read_records(file) for file in [path, *share_files(path)]}
     kept = {name: valid for records in found.values() for name, record in records.items()
             if (valid := _still_valid(record, who, truths, before, manner.protocol)) and manner.is_kept(record)}

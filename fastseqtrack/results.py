@@ -37,7 +37,8 @@ class SequenceResult:
         rows = {key: len(value) for key in ("gt", "absent", "cover") if (value := getattr(self, key)) is not None}
         if self.pred.shape[1:] != (4,) or self.gt.shape[1:] != (4,):
             raise InputError(f"{self.name}: a box has not four numbers", "give one x,y,w,h row a frame, the first frame included")
-        if len(set(rows.values())) > 1 or not rows["gt"]:
+        flat = all(value is None or value.ndim == 1 for value in (self.absent, self.cover))
+        if len(set(rows.values())) > 1 or not rows["gt"] or not flat:
             raise InputError(f"{self.name}: the rows of the truth do not match: {rows}", "give one row and one flag a frame, at least one frame")
         if not np.isfinite(self.gt).all():
             raise InputError(f"{self.name}: a true box is not finite", "write 0,0,0,0 where there is no target, or mark it absent")

@@ -25,9 +25,10 @@ def got10k_overlaps(result: SequenceResult) -> np.ndarray:
     """Overlaps of the frames that GOT-10k's toolkit counts in one sequence (steps 1 to 3): (K,) in [0, 1].
 
     Raises `InputError` if the prediction has not one finite box a frame."""
-    if result.pred.shape != result.gt.shape or not np.isfinite(result.pred).all():
-        cause = f"{result.name}: not one finite box for each of the {len(result.gt)} frames"
-        raise InputError(cause, "write the last good box where there is none")
+    if len(result.pred) != len(result.gt):
+        raise InputError(f"{result.name}: {len(result.pred)} boxes for {len(result.gt)} frames", "GOT-10k wants one row a frame, the first included")
+    if (lost := ~np.isfinite(result.pred).all(1)).any():
+        raise InputError(f"{result.name}: row {lost.argmax() + 1} is not a box", "write the last good box where there is none")
     pred, gt = result.pred[1:], result.gt[1:]
     if result.size is not None:
         pred, gt = clip_to_image(pred, result.size), clip_to_image(gt, result.size)

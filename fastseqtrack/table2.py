@@ -19,7 +19,7 @@ from .layouts import LAYOUTS, Layout, names_in
 from .metrics import evaluate
 from .packages import server_file
 from .paper import ELSEWHERE, paper_values
-from .records import read_records, records_file, result_of
+from .records import read_records, records_file, result_of, summarize
 from .tables import MODELS1, SMALL_LABEL, best_speed, load_speed, load_world, markdown_table, page_of, small_scale_data, write_table
 
 # %% ../nbs/20a_table2.ipynb #99821ab2
@@ -89,7 +89,10 @@ def benchmark_score(benchmark: Benchmark, tracker: str, folder=None) -> Score:
     if len(records) != benchmark.sequences:
         return Score(reason=f"{len(records)} of {benchmark.sequences} sequences run" if records else "not run: needs the data and trained weights")
     truths = read_records(records_file(benchmark.data, "truth", folder))
-    scores = evaluate(benchmark.layout.protocol, [result_of(record, truths[name]) for name, record in records.items()]).scores
+    try:
+        scores = summarize(records, truths, benchmark.layout.protocol)
+    except InputError as error:  # records of another truth
+        return Score(reason=error.cause)
     return Score(_by_column(benchmark, scores), tuple(records.values()))
 
 
