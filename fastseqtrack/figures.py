@@ -38,15 +38,15 @@ def figure_style():
 # %% ../nbs/21_figures.ipynb #073e384d
 PALETTE = sns.color_palette("colorblind", 10)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-STYLES = {"fastseqtrack_nano": (PALETTE[0], "-"), "seqtrack_nano": (PALETTE[3], "--"), "opencv-csrt": (PALETTE[1], "-."),
-          "opencv-kcf": (PALETTE[2], ":"), "opencv-mil": (PALETTE[4], DASHES[4]),
+STYLES = {"fastseqtrack_nano": (PALETTE[0], "-"), "seqtrack_nano": (PALETTE[3], "--"), "opencv-csrt": (PALETTE[2], "-."),
+          "opencv-kcf": (PALETTE[1], ":"), "opencv-mil": (PALETTE[4], DASHES[4]),
           "fastseqtrack_b256": (PALETTE[9], "-"), "seqtrack_b256": (PALETTE[5], "--")}
 
 
 def tracker_styles(trackers) -> dict[str, tuple]:
     "Colour and dashes of each tracker, no two alike among fifty: those of `STYLES`, and for the others what is left, by name."
     strangers = sorted(set(trackers) - STYLES.keys())
-    fresh = [color for color in PALETTE if color not in [taken for taken, _ in STYLES.values()]]  # nobody's own colours first
+    fresh = sorted(set(PALETTE) - {color for color, _ in STYLES.values()}, key=sum)  # nobody's own colours first, the darkest of them first
     pairs = [(color, dashes) for colors in (fresh, PALETTE) for dashes in DASHES for color in colors]
     left = [pair for pair in dict.fromkeys(pairs) if pair not in STYLES.values()]
     return STYLES | {name: left[i % len(left)] for i, name in enumerate(strangers)}
