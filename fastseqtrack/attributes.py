@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ATTRIBUTE_NAMES', 'PROTOCOL', 'THRESHOLDS', 'CURVE', 'OURS', 'tracked', 'score_attributes', 'figure3_data',
-           'bootstrap', 'leads', 'best_on', 'figure3', 'write_figure3', 'figure3_sources']
+           'bootstrap', 'leads', 'best_on', 'figure3', 'world_title', 'ranks_title', 'write_figure3', 'figure3_sources']
 
 # %% ../nbs/21b_attributes.ipynb #f87753fe
 from pathlib import Path
@@ -15,9 +15,10 @@ import pandas as pd
 import seaborn as sns
 
 from .core import InputError, write_whole
-from .figures import PAGE, figure_style, save_figure
+from .figures import PAGE, figure_style, save_figure, tracker_styles
 from .metrics import by_attribute
 from .records import read_records, records_file, result_of, truth_digest
+from .table2 import BENCHMARKS
 from .tables import SMALL_WORLD
 
 # %% ../nbs/21b_attributes.ipynb #46fa808f
@@ -102,12 +103,13 @@ def _draw_panel(axis, rows: pd.DataFrame, styles: dict):
     for row in rows.itertuples():
         color, dashes = styles[row.tracker]
         curve = rows.loc[row.Index, CURVE].to_numpy(float)
-        axis.plot(THRESHOLDS, curve, dashes, color=color, linewidth=1.1, label=f"{row.auc:.1f}  {row.tracker}")
+        axis.plot(THRESHOLDS, curve, color=color, linestyle=dashes, linewidth=1.1, label=f"{row.auc:.1f}  {row.tracker}")
     first = rows.iloc[0]
     axis.set(xlim=(0, 1), ylim=(0, 100), xticks=[0, 0.5, 1], xticklabels=["0", "0.5", "1"], yticks=[0, 50, 100])
     axis.set_title(f"{first['name']} ({first.sequences})", fontsize=6.5, pad=3)
     axis.tick_params(labelsize=6, length=2, pad=2)
-    axis.legend(loc="upper left", bbox_to_anchor=(-0.22, -0.13), fontsize=6, handlelength=1.4, handletextpad=0.4, labelspacing=0.15, borderpad=0)
+    place = dict(loc="upper left", bbox_to_anchor=(-0.27, -0.13), borderpad=0)
+    axis.legend(**place, fontsize=6, handlelength=2.6, handletextpad=0.4, labelspacing=0.15)  # two dashes and two dots long
 
 # %% ../nbs/21b_attributes.ipynb #a45dd151
 def _panels(rows: int, trackers: int):
@@ -120,11 +122,9 @@ def _panels(rows: int, trackers: int):
 
 def figure3(data: pd.DataFrame, title: str):
     "The figure of `figure3_data`: a panel an attribute, in rows of five."
-    trackers, attributes = sorted(set(data.tracker)), list(dict.fromkeys(data.attribute))
-    palette = sns.color_palette("colorblind", max(len(trackers), 10))
-    styles = {name: (palette[i], ["-", "--", "-.", ":"][i % 4]) for i, name in enumerate(trackers)}
+    styles, attributes = tracker_styles(data.tracker), list(dict.fromkeys(data.attribute))
     with figure_style():
-        figure, axes = _panels(-(-len(attributes) // 5), len(trackers))
+        figure, axes = _panels(-(-len(attributes) // 5), data.tracker.nunique())
         for axis in axes.flat[len(attributes):]:
             axis.set_visible(False)
         for axis, attribute in zip(axes.flat, attributes):
@@ -138,14 +138,31 @@ def figure3(data: pd.DataFrame, title: str):
     return figure
 
 # %% ../nbs/21b_attributes.ipynb #a41feda8
+def world_title(data: str, sequences: int) -> str:
+    "A data set in words, with its number of sequences if that is not all of a benchmark's."
+    if data == SMALL_WORLD:
+        return "synthetic test world (small scale)"
+    known = {benchmark.data: benchmark for benchmark in BENCHMARKS}.get(data)
+    if known is None:
+        return data
+    return f"{known.layout.title} test" + ("" if sequences == known.sequences else f", {sequences} of {known.sequences} sequences")
+
+
+def ranks_title(ahead: pd.DataFrame) -> str:
+    "What `leads` say of their tracker: on how many attributes it is first, and how many of these leads are beyond chance."
+    first, beyond = int((ahead.lead > 0).sum()), int((ahead.low > 0).sum())
+    said = f", {beyond or 'no'} lead{'s' if beyond > 1 else ''} beyond chance" if first else ""
+    return f"{ahead.tracker.iloc[0]} is first on {first} of {len(ahead)} attributes{said}"
+
+
 def write_figure3(out, data: str = SMALL_WORLD, tracker: str = OURS, folder=None) -> list[Path]:
     "Write figure3.csv, .svg, .png and figure3_leads.csv into `out`. Raises `InputError` without records."
-    scored = score_attributes(*tracked(data, folder))
+    records, truths = tracked(data, folder)
+    scored = score_attributes(records, truths)
     rows, ahead = figure3_data(scored), leads(scored, tracker)
-    world = "synthetic test world (small scale)" if data == SMALL_WORLD else data
-    title = f"{world}: {tracker} is first on {(ahead.lead > 0).sum()} of {len(ahead)} attributes"
+    title = world_title(data, len(truths)) + (f": {ranks_title(ahead)}" if len(ahead) else "")
     csv = write_whole(Path(out) / "figure3_leads.csv", ahead.to_csv(index=False, lineterminator="\n"))
-    return [*save_figure(out, figure3(rows, title if len(ahead) else world), "figure3", rows), csv]
+    return [*save_figure(out, figure3(rows, title), "figure3", rows), csv]
 
 
 def figure3_sources(data: str = SMALL_WORLD, folder=None) -> list[dict]:

@@ -222,5 +222,6 @@ def weights_file(source) -> Path:
     shipped = WEIGHTS / f"{source}.safetensors"
     if Path(source).is_file() or shipped.is_file():
         return Path(source) if Path(source).is_file() else shipped
-    name = closest(str(source), list_models() + sorted(path.stem for path in WEIGHTS.glob("*.safetensors")), "preset or checkpoint file")
-    raise InputError(f"no trained weights ship with {name!r}", "pass checkpoint=PATH, or train some: fastseqtrack train")
+    if source in list_models():
+        raise InputError(f"no trained weights ship with {source!r}", "give the file of its weights, or train some: fastseqtrack train")
+    return Path(closest(str(source), sorted(path.stem for path in WEIGHTS.glob("*.safetensors")), "preset or checkpoint file"))  # which raises

@@ -15,11 +15,11 @@ import click
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write to.  [default: figures/, or paper/]")
 @click.option("--full", is_flag=True, help="Measure everything anew, resumable, instead of a sample.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
-@click.option("--sequences", type=int, default=20, help="Test sequences to run anew as a check.")
+@click.option("--sequences", type=click.IntRange(min=1), default=20, help="Test sequences to run anew as a check.")
 @click.option("--root", envvar="FASTSEQTRACK_DATA", help="paper: where data sets lie, each in its own folder.")
 @click.option("--seqtrack-weights", help="paper: weights of SeqTrack-B256, official (.pth.tar) or ours.")
 @click.option("--weights", help="paper: weights of FastSeqTrack-B256.")
-@click.option("--batch", type=int, default=1, help="paper: sequences that advance together.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, help="paper: sequences that advance together.")
 @click.option("--plan", is_flag=True, help="paper: say what would be run, what is missing and how long it takes; run nothing.")
 def reproduce(preset, only, out, full, device, sequences, root, seqtrack_weights, weights, batch, plan):
     """Write the paper's tables and figures.
@@ -44,11 +44,12 @@ def reproduce(preset, only, out, full, device, sequences, root, seqtrack_weights
 
 # %% ../nbs/24d_cli_reproduce.ipynb #bd5b3535
 @click.command()
+@click.option("--root", envvar="FASTSEQTRACK_DATA", help="Where data sets lie, each in its own folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def doctor(as_json):
+def doctor(root, as_json):
     "Say what is installed, what is missing, and the fix."
     from fastseqtrack import doctor as chapter
 
-    findings = chapter.examine()
+    findings = chapter.examine(root)
     click.echo(chapter.as_json(findings) if as_json else chapter.as_text(findings))
     raise SystemExit(any(finding.state == "missing" for finding in findings))

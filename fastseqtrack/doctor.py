@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'OPENCV', 'Finding', 'installed', 'packages', 'opencv', 'peer_trackers', 'devices', 'told', 'weights',
-           'data', 'data_finding', 'examine', 'as_text', 'as_json']
+           'data', 'truth_shown', 'data_finding', 'examine', 'as_text', 'as_json']
 
 # %% ../nbs/23a_doctor.ipynb #1a4aed49
 import json
@@ -104,25 +104,30 @@ def data(root=None) -> list[Finding]:
     except InputError as error:
         return [Finding("data", "root", None, f"{error.cause}: {error.fix}", needed=False)]
     here = {one.data.partition(":")[0] for one in found}
-    absent = [Finding("data", name, None, f"get it from {LAYOUTS[name].home}, so that {places[name] / part.truth[0]} is there", needed=False)
-              for name in places if name not in here for part in [next(iter(LAYOUTS[name].splits.values()))]]
+    absent = [Finding("data", name, None, f"get it from {LAYOUTS[name].home}, so that {place / truth_shown(name)} is there", needed=False)
+              for name, place in places.items() if name not in here]
     where = ", ".join(sorted({str(place.parent) for name, place in places.items() if name in here}))
     fix = f"put the data sets into one folder, and say export {DATA_ROOT}=FOLDER, or write {CONFIG}"
     return [Finding("data", "root", where or None, fix, needed=False), *map(data_finding, found), *absent]
 
 
+def truth_shown(name: str) -> str:
+    "Where the first part of a data set has its boxes, in words: `<folder>/<sequence>/groundtruth.txt`."
+    return next(iter(LAYOUTS[name].splits.values())).truth[0].format(group="<folder>", name="<sequence>")
+
+
 def data_finding(one: Surveyed) -> Finding:
-    "A part of a data set in one line."
+    "A part of a data set in one line; faulty if some of it cannot be read, or is not there."
     told = f"{one.count} sequences" + (f" of {one.expected}" if one.expected not in (None, one.count) else "")
-    if not one.faults:
-        return Finding("data", one.data, told)
-    fix = f"unpack it again: {len(one.faults)} cannot be read, such as: {one.faults[0]}"
-    return Finding("data", one.data, told, fix, faulty=True)
+    missing = (one.expected or 0) - one.count - len(one.faults)
+    fixes = [f"unpack it again: {len(one.faults)} cannot be read, such as: {one.faults[0]}"] if one.faults else []
+    fixes += [f"{missing} are missing: unpack the rest"] if missing > 0 else []
+    return Finding("data", one.data, told, "; ".join(fixes), faulty=bool(fixes))
 
 # %% ../nbs/23a_doctor.ipynb #e2ccba6b
-def examine() -> list[Finding]:
-    "Everything, in the order one would ask."
-    return packages() + peer_trackers() + devices() + weights() + data()
+def examine(root=None) -> list[Finding]:
+    "Everything, in the order one would ask. root: where data sets lie, see `layouts.data_root`."
+    return packages() + peer_trackers() + devices() + weights() + data(root)
 
 
 def as_text(findings: list[Finding]) -> str:

@@ -4,23 +4,26 @@
 
 # %% auto #0
 __all__ = ['MEASUREMENTS', 'measure_speed_once', 'measure_world', 'ablation_models', 'measure_ablation', 'where_trained',
-           'recorded_minutes', 'adopt', 'measure_all', 'recheck', 'reproduce']
+           'minutes_file', 'read_minutes', 'measure', 'tell_minutes', 'adopt', 'measure_all', 'recheck', 'reproduce']
 
 # %% ../nbs/22_reproduce.ipynb #09124a6f
+import json
 import shutil
 import tempfile
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 from .ablation import VARIANTS
 from .artefacts import ARTEFACTS, choose, render
 from .attention_maps import measure_attention
-from .core import WEIGHTS, figures_dir, resolve_device
+from .core import WEIGHTS, device_label, figures_dir, resolve_device, write_json
 from .decoders import decoder_file, merge_decoder, run_decoder_speed
 from .evidence import Check, Evidence, check_counts, check_scores, compare, load_evidence, run_speed, run_world, small_world
 from .lockstep import lockstep
-from .records import Manner, read_records
+from .records import Manner
 from .table3 import ABLATION_WORLD
 from .tables import TRACKERS, is_gpu, merge_speed, read_speed, speed_file
 from .traces import measure_exits
@@ -65,15 +68,41 @@ MEASUREMENTS = {  # name: (folder, device, command) -> what went wrong
 }
 
 # %% ../nbs/22_reproduce.ipynb #215677c1
-def recorded_minutes(folder) -> float:
-    "Minutes that the trackers themselves took for all records under `folder`."
-    files = [path for path in Path(folder).rglob("*.jsonl") if path.stem != "truth"]
-    return sum(record.get("seconds") or 0 for path in files for record in read_records(path).values()) / 60
+def minutes_file(folder=None) -> Path:
+    "Where the minutes of each kind of measurement lie, in a folder of records: {kind: minutes, device, date}."
+    return Path(folder or figures_dir() / "records") / "minutes.json"
+
+
+def read_minutes(folder=None) -> dict[str, dict]:
+    "What was noted in a folder of records, by kind; empty where there is nothing."
+    path = minutes_file(folder)
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def measure(kind: str, folder, device="cpu", command="") -> list[str]:
+    "Make one measurement, and add its minutes to those of earlier parts in the same folder, also if it is stopped."
+    start = perf_counter()
+    try:
+        return MEASUREMENTS[kind](folder, device, command)
+    finally:
+        noted = read_minutes(folder)
+        minutes = noted.get(kind, {}).get("minutes", 0) + (perf_counter() - start) / 60
+        write_json(minutes_file(folder), noted | {kind: dict(minutes=round(minutes, 3), device=device_label(device), date=date.today().isoformat())})
+
+
+def tell_minutes(kinds, folder=None) -> str:
+    "How long these kinds of measurement took when the records in `folder` (the committed ones by default) were made."
+    noted = {kind: entry for kind, entry in read_minutes(folder).items() if kind in kinds}
+    untimed = [kind for kind in sorted(kinds) if kind not in noted]
+    parts = ", ".join(f"{kind} {entry['minutes']:.0f} on {entry['device']}" for kind, entry in sorted(noted.items()))
+    told = f"it took {sum(entry['minutes'] for entry in noted.values()):.0f} minutes when the records were made ({parts})" if noted else ""
+    return "; ".join(filter(None, [told, f"no time is on record for {', '.join(untimed)}" if untimed else ""]))
 
 # %% ../nbs/22_reproduce.ipynb #00db01b7
 def adopt(part: Path, records: Path) -> None:
-    "Put finished records in the place of the old ones, and merge the speeds; removes `part`."
+    "Put finished records in the place of the old ones, and merge the speeds and the minutes; removes `part`."
     merges = {speed_file(part): merge_speed, decoder_file(part): merge_decoder}
+    write_json(minutes_file(part), read_minutes(records) | read_minutes(part))
     for path in filter(Path.is_file, merges):
         merges[path](read_speed(path), records / path.name)
     for path in sorted(set(part.rglob("*.json*")) - merges.keys()):
@@ -86,10 +115,9 @@ def adopt(part: Path, records: Path) -> None:
 def measure_all(out, names: list[str], device="cpu", command="") -> list[str]:
     "Measure anew, resumably, all that the artefacts need; returns what went wrong."
     part, kinds = Path(out) / "records.part", {kind for name in names for kind in ARTEFACTS[name].measured}
-    minutes = recorded_minutes(Path(out) / "records")
     print(f"measuring {', '.join(sorted(kinds))} anew; it goes on where it was stopped", flush=True)
-    print(f"the trackers alone took {minutes:.0f} minutes when the records were made; their frames take as long again", flush=True)
-    problems = [problem for kind in sorted(kinds) for problem in MEASUREMENTS[kind](part, device, command)]
+    print(tell_minutes(kinds), flush=True)
+    problems = [problem for kind in sorted(kinds) for problem in measure(kind, part, device, command)]
     if not problems:
         adopt(part, Path(out) / "records")
     return problems
