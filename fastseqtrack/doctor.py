@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'OPENCV', 'Finding', 'installed', 'packages', 'opencv', 'peer_trackers', 'devices', 'told', 'weights',
-           'data', 'truth_shown', 'data_finding', 'examine', 'as_text', 'as_json']
+           'data', 'data_finding', 'examine', 'as_text', 'as_json']
 
 # %% ../nbs/23a_doctor.ipynb #1a4aed49
 import json
@@ -104,16 +104,11 @@ def data(root=None) -> list[Finding]:
     except InputError as error:
         return [Finding("data", "root", None, f"{error.cause}: {error.fix}", needed=False)]
     here = {one.data.partition(":")[0] for one in found}
-    absent = [Finding("data", name, None, f"get it from {LAYOUTS[name].home}, so that {place / truth_shown(name)} is there", needed=False)
-              for name, place in places.items() if name not in here]
+    absent = [Finding("data", name, None, f"get it from {LAYOUTS[name].home}, so that {place / part.pictured} is there", needed=False)
+              for name, place in places.items() if name not in here for part in [next(iter(LAYOUTS[name].splits.values()))]]
     where = ", ".join(sorted({str(place.parent) for name, place in places.items() if name in here}))
     fix = f"put the data sets into one folder, and say export {DATA_ROOT}=FOLDER, or write {CONFIG}"
     return [Finding("data", "root", where or None, fix, needed=False), *map(data_finding, found), *absent]
-
-
-def truth_shown(name: str) -> str:
-    "Where the first part of a data set has its boxes, in words: `<folder>/<sequence>/groundtruth.txt`."
-    return next(iter(LAYOUTS[name].splits.values())).truth[0].format(group="<folder>", name="<sequence>")
 
 
 def data_finding(one: Surveyed) -> Finding:
