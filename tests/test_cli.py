@@ -64,10 +64,8 @@ def test_help_is_quick_and_teaches():
 def test_a_run_that_is_stopped_leaves_valid_boxes(media, options, tmp_path, sign):
     boxes = tmp_path / "boxes.txt"
     process = start("track", media / "long.mp4", *options, "--out", boxes, "--video", tmp_path / "out.mp4")
-    for _ in range(600):
-        if boxes.is_file() and boxes.read_text().count("\n") >= 5:
-            break
-        time.sleep(0.1)
+    while process.poll() is None and not (boxes.is_file() and boxes.read_text().count("\n") >= 5):
+        time.sleep(0.05)
     os.kill(process.pid, sign)
     out, err = process.communicate(timeout=60)
     assert process.returncode != 0 and "Traceback" not in err
