@@ -76,7 +76,7 @@ def harm(traces: dict[str, dict]) -> dict[str, float]:
         found |= {f"harm_{exit}{end}": float(value) for end, value in [("", mean), ("_low", low), ("_high", high)]}
     return found
 
-
+# %% ../nbs/21c_exits_figure.ipynb #11e106d0
 def findings_of(model: str, folder=None) -> dict:
     "The numbers of one model: see above. IoU in 0 to 1, AO in percent. Raises `InputError` without records."
     traces, tracked = load_exits(model, folder)
