@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SCORES', 'DRAWS', 'LEVEL', 'ABLATION_WORLD', 'ROWS3', 'NO_RECORDS', 'COLUMNS3', 'TABLE3_NOTES', 'ONE_SEED',
            'MORE_SEEDS', 'HEADS3', 'sums_of', 'pooled', 'draws', 'interval', 'gain', 'variant_files', 'load_ablation',
-           'shared_sums', 'table3_data', 'table3_lines', 'write_table3', 'table3_sources']
+           'shared_sums', 'table3_data', 'trained_pairs', 'table3_lines', 'write_table3', 'table3_sources']
 
 # %% ../nbs/20b_table3.ipynb #1f2d0eb9
 from pathlib import Path
@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .ablation import PAIRS, VARIANTS
+from .ablation import VARIANTS
+from .checkpoints import read_card
+from .core import WEIGHTS
 from .paper import paper_values
-from .records import read_records, records_file, result_of
+from .records import read_records, records_file, result_of, truth_digest
 from .servers import GOT10K_THRESHOLDS, got10k_overlaps
 from .tables import markdown_table, page_of, write_table
 
@@ -49,10 +51,15 @@ def interval(values: np.ndarray, level: float = LEVEL) -> np.ndarray:
 
 
 def gain(ours: np.ndarray, base: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    "Gain of sums (seeds, S, 4) over `base`, of the same sequences, the mean over seeds: points (3,), interval (2, 3) over the draws (K, S)."
-    point = (pooled(ours.sum(1)) - pooled(base.sum(1))).mean(0)
-    spread = (pooled(weights @ ours) - pooled(weights @ base)).mean(0)  # (K, S) @ (seeds, S, 4) -> (seeds, K, 4)
-    return point, interval(spread)
+    """Gain of sums (seeds, S, 4) over `base`, the mean over seeds: points (3,), and their interval (2, 3).
+
+    The interval covers sequences, by the draws (K, S), and seeds where there are several."""
+    seeds, per = len(ours), pooled(ours.sum(1)) - pooled(base.sum(1))  # (seeds, 3)
+    spread = (pooled(weights @ ours) - pooled(weights @ base)).mean(0)  # (K, S) @ (seeds, S, 4) -> (seeds, K, 4) -> (K, 3)
+    if seeds > 1:
+        student = np.random.default_rng(1).standard_t(seeds - 1, (len(weights), 1))
+        spread = spread + per.std(0, ddof=1) / np.sqrt(seeds) * student
+    return per.mean(0), interval(spread)
 
 # %% ../nbs/20b_table3.ipynb #7a24024b
 ABLATION_WORLD = "ablation-test"  # the folder of its records
@@ -66,9 +73,12 @@ def variant_files(key: str, folder=None) -> list[Path]:
 
 
 def load_ablation(folder=None) -> tuple[dict[str, list[dict]], dict]:
-    "Records by variant, a table by sequence for each seed, and the truths. A variant without records has an empty list."
+    "Valid records by variant, a table by sequence for each seed, and the truths. A variant without any has an empty list."
     truths = read_records(records_file(ABLATION_WORLD, "truth", folder))
-    return {key: [read_records(path) for path in variant_files(key, folder)] for key in VARIANTS}, truths
+    digests = {name: truth_digest(truth) for name, truth in truths.items()}
+    def valid(path):
+        return {name: record for name, record in read_records(path).items() if record["truth"] == digests.get(name)}
+    return {key: [own for path in variant_files(key, folder) if (own := valid(path))] for key in VARIANTS}, truths
 
 
 def shared_sums(records: dict[str, list[dict]], truths: dict) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -118,13 +128,23 @@ COLUMNS3 = ["row", "method", "builds_on", *(f"{kind}_{score}" for kind in ("pape
 TABLE3_NOTES = """\
 *Paper*: gains on GOT-10k test, as printed. Its caption says over the baseline #0, its text over the row before; they add up to neither.
 
-*Ours*: **not the paper's scale.** Models of about two million parameters, all from one encoder start and trained alike for {pairs:,} pairs; \
+*Ours*: **not the paper's scale.** Models of about two million parameters, all from one encoder start and trained alike{pairs}; \
 scores by `got10k-toolkit` on {sequences} sequences of the synthetic test world that none was trained on. In brackets: the middle {level:.0%} of \
 {draws:,} draws of sequences with replacement, both models on the same draw.
 
 {chance}"""
 ONE_SEED = "Each model was trained once, with one seed: the interval covers the choice of sequences only, and no sign is claimed from it."
-MORE_SEEDS = "The interval covers the choice of sequences, for the mean over the seeds of training; the table gives the number of seeds."
+MORE_SEEDS = "The interval is of the mean over the seeds of training, and covers the choice of sequences and of seeds; the table gives their number."
+
+
+def trained_pairs(keys, weights=WEIGHTS) -> str:
+    "For how many pairs these variants were trained, in words, by the cards of those that ship; nothing if none does."
+    found = {}
+    for key in keys:
+        if pairs := read_card(Path(weights, f"ablation_{key}.safetensors")).get("pairs"):
+            found.setdefault(pairs, []).append(f"#{key}")
+    told = [f"{pairs:,} pairs" + (f" ({', '.join(names)})" if len(found) > 1 else "") for pairs, names in sorted(found.items())]
+    return f" for {' or '.join(told)}" if told else ""
 
 
 def _span(row: pd.Series, key: str) -> str:
@@ -149,7 +169,8 @@ def write_table3(out, folder=None) -> list[Path]:
     "Write table3.csv and table3.md into `out` from the records in `folder`."
     data = table3_data(folder)
     chance = MORE_SEEDS if data.seeds.min() > 1 else ONE_SEED
-    notes = TABLE3_NOTES.format(pairs=PAIRS, sequences=data.sequences[0], level=LEVEL, draws=DRAWS, chance=chance)
+    pairs = trained_pairs(row.removeprefix("#") for row in data.row[data.reason == ""])
+    notes = TABLE3_NOTES.format(pairs=pairs, sequences=data.sequences[0], level=LEVEL, draws=DRAWS, chance=chance)
     blank = [f"Blank rows {', '.join(data.row[data.reason != ''])}: {NO_RECORDS}."] if data.reason.any() else []
     first, gains = map(markdown_table, table3_lines(data))
     return write_table(out, "table3", data, page_of("Table 3: the ablation", first, "## Our gains", gains, notes, *blank))
