@@ -155,8 +155,10 @@ def test_a_wheel_carries_every_committed_file(root):
 
 
 def test_shipped_weights_are_small_and_have_a_card(root):
+    from fastseqtrack.ablation import VARIANTS
     weights = sorted((root / "fastseqtrack" / "weights").glob("*.safetensors"))
-    assert [path.stem for path in weights] == ["fastseqtrack_nano", "seqtrack_nano"]
+    assert {path.stem for path in weights} == {"fastseqtrack_nano", "seqtrack_nano", *(f"ablation_{key}" for key in VARIANTS)}
+    assert sum(path.stat().st_size for path in weights) <= 40e6
     for path in weights:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         assert path.stat().st_size <= 8 * 2**20 and {"command", "seed", "pairs", "hours", "device", "commit", "validation", "curve"} <= card.keys()
