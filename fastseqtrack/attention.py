@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CENTRE', 'CORNER', 'BLOCKS', 'place_columns', 'token_numbers', 'quarter_share', 'figure4_data', 'load_attention',
-           'reading_holds', 'summary', 'picture_image', 'figure4', 'write_figure4', 'figure4_sources']
+           'reading_holds', 'summary', 'picture_image', 'figure4', 'figure4_sources', 'write_figure4']
 
 # %% ../nbs/21d_attention.ipynb #185c28ae
 import json
@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .attention_maps import CELLS, MODELS, SPAN, TOKENS, attention_file, clip_sequence
+from .attention_maps import CELLS, LARGE, MODELS, SPAN, TOKENS, attention_file, clip_sequence
 from .attributes import bootstrap
 from .core import InputError
 from .crops import Crop
@@ -165,14 +165,17 @@ def _fill(axes, records: list[dict], images: list[np.ndarray]):
             _draw_mean(column[-1], np.array(record["mean"][i]), tokens[i])
 
 # %% ../nbs/21d_attention.ipynb #f2a4a22f
+def figure4_sources(folder=None) -> list[dict]:
+    "The records that the figure rests on: that of the paper's model if it was measured, else those of the small ones."
+    records = load_attention(folder)
+    large = [record for record in records if record["model"] == LARGE]
+    return large or [record for record in records if record["model"] in MODELS]
+
+
 def write_figure4(out, folder=None) -> list[Path]:
     "Write figure4.csv, .svg and .png into `out`. Raises `InputError` without records."
-    records = [record for record in load_attention(folder) if record["model"] in MODELS]
+    records = figure4_sources(folder)
     if not records:
         raise InputError("no records yet of attention", "run `fastseqtrack reproduce --full`, which makes them")
     return save_figure(out, figure4(records), "figure4", pd.concat(map(figure4_data, records), ignore_index=True))
 
-
-def figure4_sources(folder=None) -> list[dict]:
-    "The records that the figure rests on."
-    return [record for record in load_attention(folder) if record["model"] in MODELS]

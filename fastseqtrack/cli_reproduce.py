@@ -35,7 +35,7 @@ def reproduce(preset, only, out, full, device, sequences, root, seqtrack_weights
     if given := [name for name, value in wrong.items() if value]:
         raise click.UsageError(f"--{given[0].replace('_', '-')} is not for --preset {preset}\n  fix: leave it out, or choose the other preset")
     if preset == "paper":
-        from fastseqtrack.paper_scale import reproduce_paper
+        from fastseqtrack.paper_run import reproduce_paper
 
         raise SystemExit(reproduce_paper(root, out or "paper", device, seqtrack_weights, weights, batch, plan))
     from fastseqtrack.reproduce import reproduce as run

@@ -22,7 +22,7 @@ from .calibrate import sweep
 from .core import write_whole
 from .figures import PAGE, exit_color, figure_style, save_figure
 from .table3 import draws, gain, interval
-from .traces import MODEL, exits_dir, load_exits, pooled
+from .traces import MODEL, exits_dir, load_exits, pooled, shown_model
 
 # %% ../nbs/21c_exits_figure.ipynb #479a255b
 def auroc(score, right) -> float:
@@ -160,7 +160,7 @@ def exits_data(model: str, folder=None) -> pd.DataFrame:
 _MARKER = dict(markersize=3.5, markeredgecolor="black", markeredgewidth=0.5)
 _EDGE = withStroke(linewidth=2, foreground="0.35")  # so that a yellow line shows on white
 BAR = "tracked (bar: 95 % interval of the difference to always-last)"
-TITLES = {MODEL: "#4, shared exits"}  # Table 3's words
+TITLES = {MODEL: "#4, shared exits (small scale)"}  # Table 3's words
 
 
 def _draw_tau(axes, data: pd.DataFrame):
@@ -229,19 +229,20 @@ def exits_figure(data: pd.DataFrame, found: dict):
         sns.despine(figure)
         count = f"{found['sequences']} sequences, of which {found['tracked']} were tracked for (a) and (b)"
         name = TITLES.get(found["model"], found["model"])
-        figure.suptitle(f"{name} (small scale), on the synthetic test world: {count}", fontsize=8)
+        figure.suptitle(f"{name}, on the synthetic test world: {count}", fontsize=8)
     return figure
 
 # %% ../nbs/21c_exits_figure.ipynb #7995f561
-def write_exits(out, folder=None, model: str = MODEL) -> list[Path]:
-    "Write exits.csv, .svg, .png and exits_findings.csv into `out`. Raises `InputError` without records."
+def write_exits(out, folder=None, model: str | None = None) -> list[Path]:
+    "Write exits.csv, .svg, .png and exits_findings.csv of `model`, or `shown_model`, into `out`. Raises `InputError` without records."
+    model = model or shown_model(folder)
     data, found = exits_data(model, folder), findings_of(model, folder)
     numbers = pd.DataFrame([(key, value) for key, value in found.items() if isinstance(value, int | float)], columns=["what", "value"])
     csv = write_whole(Path(out) / "exits_findings.csv", numbers.to_csv(index=False, lineterminator="\n"))
     return [*save_figure(out, exits_figure(data, found), "exits", data), csv]
 
 
-def exits_sources(folder=None, model: str = MODEL) -> list[dict]:
+def exits_sources(folder=None, model: str | None = None) -> list[dict]:
     "The records that the figure rests on."
-    traces, tracked = load_exits(model, folder)
+    traces, tracked = load_exits(model or shown_model(folder), folder)
     return [*traces.values(), *tracked["runs"][:-1]]

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MODEL', 'SEQUENCES', 'AllExits', 'tracer', 'trace', 'trace_record', 'exits_dir', 'measure_traces', 'pooled',
-           'choose_taus', 'tau_run', 'measure_exits', 'full_depth_run', 'load_exits']
+           'choose_taus', 'tau_run', 'measure_exits', 'full_depth_run', 'shown_model', 'load_exits']
 
 # %% ../nbs/17g_traces.ipynb #f8e11c14
 import json
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .attention_maps import LARGE
 from .boxes import clip_box, iou
 from .calibrate import sweep
 from .core import InputError, figures_dir, progress, provenance, write_json
@@ -39,9 +40,9 @@ class AllExits(nn.Module):
         return self.seen[-1]
 
 # %% ../nbs/17g_traces.ipynb #294f2fc3
-def tracer(name: str, device="cpu") -> Contestant:
+def tracer(name: str, device="cpu", weights=None) -> Contestant:
     "A FastSeqTrack by name as a contestant at full depth whose model remembers every exit. Raises as `contestant`."
-    who = contestant(name, device, exit="none")
+    who = contestant(name, device, weights, exit="none")
     who.tracker.model = AllExits(who.tracker.model)
     return who
 
@@ -75,9 +76,9 @@ def exits_dir(folder=None) -> Path:
     return Path(folder or figures_dir() / "records") / "exits"
 
 
-def measure_traces(model: str, sequences, folder=None, device="cpu", command: str = "") -> dict[str, dict]:
+def measure_traces(model: str, sequences, folder=None, device="cpu", command: str = "", weights=None) -> dict[str, dict]:
     "One trace record a sequence, by name: read where a valid one exists, measured and kept otherwise."
-    who, path = tracer(model, device), exits_dir(folder) / f"{model}.jsonl"
+    who, path = tracer(model, device, weights), exits_dir(folder) / f"{model}.jsonl"
     digests = {sequence.name: truth_digest(truth_of(sequence)) for sequence in sequences}
     kept = {name: record for name, record in read_records(path).items() if record["version"] == who.version and record["truth"] == digests.get(name)}
     for sequence in progress([sequence for sequence in sequences if sequence.name not in kept], f"{model}, every exit"):
@@ -101,9 +102,9 @@ def choose_taus(traces: dict[str, dict], own: float) -> list[float]:
     return sorted({0.0, own, *(round(tau, 2) for tau in wanted)})
 
 # %% ../nbs/17g_traces.ipynb #b38cafff
-def tau_run(model: str, tau: float, sequences, folder, device="cpu", command: str = "", known=()) -> dict:
+def tau_run(model: str, tau: float, sequences, folder, device="cpu", command: str = "", known=(), weights=None) -> dict:
     "The record of a run over all sequences with the threshold `tau`: found among the `known` ones, or tracked, resumably."
-    who, names = contestant(model, device, tau=tau), [sequence.name for sequence in sequences]
+    who, names = contestant(model, device, weights, tau=tau), [sequence.name for sequence in sequences]
     for run in known:
         if run["version"] == who.version and list(run["sequences"]) == names:
             return run
@@ -119,18 +120,20 @@ def tau_run(model: str, tau: float, sequences, folder, device="cpu", command: st
 MODEL, SEQUENCES = "ablation_4", 100  # #4 of Table 3; sequences of the test world
 
 
-def measure_exits(folder=None, device="cpu", command: str = "", model: str = MODEL, sequences=None, tracked: int = SEQUENCES) -> list[str]:
-    "Measure the traces of `model`, and the runs over the first `tracked` sequences, resumably, into `folder`/exits; returns what went wrong."
+def measure_exits(folder=None, device="cpu", command: str = "", model=MODEL, sequences=None, tracked: int = SEQUENCES, weights=None) -> list[str]:
+    """Measure the traces of `model`, and the runs over the first `tracked` sequences, resumably, into `folder`/exits.
+
+    `weights` is the file of a model that does not ship. Returns what went wrong."""
     sequences = open_synthetic("test", SEQUENCES) if sequences is None else sequences
     part, target = exits_dir(folder) / "part", exits_dir(folder) / f"{model}-tau.json"
     known = json.loads(target.read_text())["runs"] if target.is_file() else ()
     try:
-        traces = measure_traces(model, sequences, folder, device, command)
-        taus = choose_taus(traces, contestant(model, device).tracker.how["tau"])
-        runs = [tau_run(model, tau, sequences[:tracked], part, device, command, known) for tau in progress(taus, "thresholds")]
+        own = contestant(model, device, weights).tracker.how["tau"]
+        taus = choose_taus(measure_traces(model, sequences, folder, device, command, weights), own)
+        runs = [tau_run(model, tau, sequences[:tracked], part, device, command, known, weights) for tau in progress(taus, "thresholds")]
     except InputError as error:
         return [f"exits of {model}: {error}"]
-    write_json(target, dict(model=model, own=contestant(model, device).tracker.how["tau"], runs=runs))
+    write_json(target, dict(model=model, own=own, runs=runs))
     rmtree(part, ignore_errors=True)
     return []
 
@@ -142,6 +145,11 @@ def full_depth_run(traces: dict[str, dict], names) -> dict:
     rows = {name: [round(float(values.mean()), 4), *[0] * last, len(values)] for name, values in overlap.items()}
     numbers = dict(ao=pool.mean(), sr50=100 * (pool > 50).mean(), sr75=100 * (pool > 75).mean())
     return dict(tau=MAX_SCORE, mean_exit=float(last)) | {key: round(float(value), 3) for key, value in numbers.items()} | dict(sequences=rows)
+
+
+def shown_model(folder=None) -> str:
+    "Whose exits the figure shows: the paper's model if it was measured, else the small one."
+    return LARGE if (exits_dir(folder) / f"{LARGE}-tau.json").is_file() else MODEL
 
 
 def load_exits(model: str, folder=None) -> tuple[dict, dict]:
