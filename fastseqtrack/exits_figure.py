@@ -227,9 +227,9 @@ def exits_figure(data: pd.DataFrame, found: dict):
         _draw_calibration(figure.add_subplot(grid[2:, 0]), data, found)
         _draw_overthinking(figure.add_subplot(grid[2:, 1]), data)
         sns.despine(figure)
-        count = f"{found['sequences']} sequences, of which {found['tracked']} were tracked for (a) and (b)"
+        part = "" if found["tracked"] == found["sequences"] else f", of which {found['tracked']} were tracked for (a) and (b)"
         name = TITLES.get(found["model"], found["model"])
-        figure.suptitle(f"{name}, on the synthetic test world: {count}", fontsize=8)
+        figure.suptitle(f"{name}, on {found['sequences']} sequences of the synthetic test world{part}", fontsize=8)
     return figure
 
 # %% ../nbs/21c_exits_figure.ipynb #7995f561
