@@ -209,7 +209,7 @@ def judge_speedup(found: Findings) -> Verdict:
     why = "small models on a CPU, with exits; " + (f"at the paper's size on a CPU: {pair[0]['fps'] / pair[1]['fps']:.2f}" if all(pair) else NO_GPU)
     return decide(rates[0] / rates[1] >= CLOSE * paper, f"{rates[0] / rates[1]:.2f}", why, sum(nano, []), small=True)
 
-
+# %% ../nbs/21e_judges.ipynb #b0d1a7c4
 def judge_decoder(found: Findings) -> Verdict:
     "One pass of the decoder is about four times as fast as four steps, on a GPU."
     entries = sorted(read_speed(decoder_file(found.folder)), key=is_gpu)
