@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['BASES', 'RECOMPUTED', 'ACCURACY', 'PRINTED', 'CLAIMS', 'REPRODUCED', 'DIFFERS', 'CITED', 'SCORE_TOLERANCE', 'PRESETS',
-           'COLUMNS', 'NUMBER_WORDS', 'CLAIM_STATUSES', 'CLAIMS_NOTE', 'Claim', 'compare', 'judge_count', 'judge_speed',
-           'judge_score', 'step_sources', 'judge_number', 'origin', 'measured', 'command_of', 'number_rows',
-           'claim_rows', 'claims_data', 'claims_summary', 'write_claims', 'claims_sources']
+           'COLUMNS', 'NUMBER_WORDS', 'SHORT', 'CLAIM_STATUSES', 'CLAIMS_NOTE', 'Claim', 'compare', 'judge_count',
+           'judge_speed', 'judge_score', 'step_sources', 'judge_number', 'origin', 'measured', 'command_of',
+           'number_rows', 'claim_rows', 'claims_data', 'claims_summary', 'write_claims', 'claims_sources']
 
 # %% ../nbs/21g_claims.ipynb #6251644d
 from collections import Counter
@@ -211,12 +211,14 @@ def claims_summary(data: pd.DataFrame | None = None) -> str:
              f"{(printed.status == judges.HOLDS).sum()} follow from its cells{f'; not: {denied}' if denied else ''}.\n"]
     for status in CLAIM_STATUSES:
         own = data[(data.kind == "claim") & (data.status == status) & (data.basis != "printed cells")]
-        said = [f"{row.what}{f' ({found})' if (found := row.ours or row.small_scale) else ''}" for row in own.itertuples()]
+        found = [row.ours or row.small_scale for row in own.itertuples()]
+        said = [f"{what} ({short})" if 0 < len(short) <= SHORT else what for what, short in zip(own.what, found)]
         lines += [f"- **{status}** ({len(own)}): {'; '.join(said)}"] if said else []
     return "\n".join(lines) + "\n"
 
 # %% ../nbs/21g_claims.ipynb #64b1e074
 NUMBER_WORDS = {REPRODUCED: "are reproduced", DIFFERS: "differ", judges.NEEDS: "wait for data", CITED: "are cited from other papers"}
+SHORT = 75  # letters of a finding that the summary has room for; the table has all
 CLAIM_STATUSES = (judges.HOLDS, judges.FAILS, judges.HOLDS + judges.SMALL, judges.FAILS + judges.SMALL, judges.NEEDS)
 CLAIMS_NOTE = """\
 A small-scale finding (models of about two million parameters, synthetic video) never stands in the column of the paper's scale. \
