@@ -14,6 +14,8 @@ from pathlib import Path
 
 import click
 
+from .program import tracker_options
+
 # %% ../nbs/24c_cli_evaluate.ipynb #3a3406a3
 def as_text(told: dict) -> str:
     "An outcome for eyes."
@@ -126,12 +128,7 @@ def fulfil(task, model, results, package, server_report, source, name, any_lengt
 @click.option("--package", type=click.Path(dir_okay=False), help="Zip for the server of got10k:test or trackingnet:test.")
 @click.option("--server-report", type=click.Path(dir_okay=False), help="Keep the scores in this JSON file that a server returned.")
 @click.option("--source", help="Where the report comes from, such as its address.")
-@click.option("--exit", default="auto", type=click.Choice(["auto", "none", "select", "host"]), help="How to exit early; none is full depth.")
-@click.option("--tau", type=float, help="Score above which to exit, 0 to 40.  [default: the model's]")
-@click.option("--tau-mean", type=float, help="The same as a mean likelihood, 0 to 1.")
-@click.option("--update-interval", type=int, help="Frames between looks at the dynamic template.  [default: the model's]")
-@click.option("--update-threshold", type=float, help="Score above which it is renewed.  [default: the model's]")
-@click.option("--window/--no-window", default=True, help="Prefer places near the last one (Hann window).")
+@tracker_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(data, out, root, protocol, first, as_json, **wish):
     """Score a tracker on a data set.

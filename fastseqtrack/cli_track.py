@@ -15,7 +15,7 @@ from contextlib import nullcontext, suppress
 
 import click
 
-from .program import Box
+from .program import Box, tracker_options
 
 # %% ../nbs/24a_cli_track.ipynb #ff8c829c
 def write_run(tracker, source, box, out=None, video=None) -> dict:
@@ -71,12 +71,7 @@ def as_line(told: dict) -> str:
 @click.option("--model", default="fastseqtrack_nano", help="A preset, or a file of weights that were trained here.")
 @click.option("--checkpoint", type=click.Path(), help="Other weights for the preset, such as an official SeqTrack .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
-@click.option("--exit", default="auto", type=click.Choice(["auto", "none", "select", "host"]), help="How to exit early; none is full depth.")
-@click.option("--tau", type=float, help="Score above which to exit, 0 to 40.  [default: the model's]")
-@click.option("--tau-mean", type=float, help="The same as a mean likelihood, 0 to 1.")
-@click.option("--update-interval", type=int, help="Frames between looks at the dynamic template.  [default: the model's]")
-@click.option("--update-threshold", type=float, help="Score above which it is renewed.  [default: the model's]")
-@click.option("--window/--no-window", default=True, help="Prefer places near the last one (Hann window).")
+@tracker_options
 def track(source, box, out, video, as_json, model, checkpoint, device, **settings):
     """Follow a box through a film.
 
