@@ -24,7 +24,7 @@ $(READY): settings.ini setup.py
 	@touch $@
 
 figures: $(READY)  ## tables and figures drawn again from the committed records, in seconds: no model runs
-	$(BIN)/python -m fastseqtrack.artefacts
+	$(BIN)/python -m fastseqtrack.paper.artefacts
 
 reproduce: $(READY)  ## tables and figures from the committed records, with a part of them measured anew
 	$(TRACK) reproduce
@@ -40,8 +40,8 @@ test: $(READY)  ## the chapters' own tests, then tests/
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -q tests
 
 # On an offline node: no installation, the package runs from the checkout.
-gpu:  ## CUDA tests, speed of the paper presets and training, in one job (see chapter 23)
-	PYTHONPATH=. $(PYTHON) -m fastseqtrack.gpu
+gpu:  ## CUDA tests, speed of the paper presets and training, in one job (see chapter `cli.gpu_job`)
+	PYTHONPATH=. $(PYTHON) -m fastseqtrack.cli.gpu_job
 
 book: $(READY)  ## run every chapter, store its outputs, render README.md from nbs/index.ipynb
 	$(BIN)/python -m fastseqtrack.book run

@@ -2,7 +2,7 @@
 from configparser import ConfigParser
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
@@ -20,7 +20,7 @@ setup(
     license="Apache-2.0",
     keywords=project["keywords"],
     python_requires=f">={project['min_python']}",
-    packages=[project["lib_path"]],
+    packages=find_packages(HERE, include=[project["lib_path"], f"{project['lib_path']}.*"]),
     package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json", "clip/*", "splits/*"]},
     install_requires=project["requirements"].split(),
     extras_require={"dev": project["dev_requirements"].split()},

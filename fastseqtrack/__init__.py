@@ -6,14 +6,14 @@ __version__ = "0.1.0"
 
 # Loaded when first asked for, so that `fastseqtrack --help` need not wait for PyTorch.
 _HOMES = {
-    "Tracker": "tracker",
-    "TrackResult": "tracker",
-    "create_model": "checkpoints",
-    "open_model": "checkpoints",
-    "load_checkpoint": "checkpoints",
-    "open_dataset": "datasets",
-    "save_checkpoint": "checkpoints",
-    "list_models": "model",
+    "Tracker": "tracking.tracker",
+    "TrackResult": "tracking.tracker",
+    "create_model": "models.checkpoints",
+    "open_model": "models.checkpoints",
+    "load_checkpoint": "models.checkpoints",
+    "open_dataset": "data.datasets",
+    "save_checkpoint": "models.checkpoints",
+    "list_models": "models.networks",
 }
 __all__ = sorted(_HOMES)
 

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from fastseqtrack.artefacts import ARTEFACTS, draw
+from fastseqtrack.paper.artefacts import ARTEFACTS, draw
 
 STABLE = (".csv", ".md", ".json", ".svg")  # a png's bytes differ with the zlib it was packed by; its pixels do not
 STEP, PIXELS = 3 / 255, 10  # rasterisers of two machines may round an edge differently: so far, at so many places; a digit is more

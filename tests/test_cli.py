@@ -1,4 +1,4 @@
-"""The program as a process: what a user's shell sees. The commands' behaviour is tested in chapter 24."""
+"""The program as a process: what a user's shell sees. The commands' behaviour is tested in chapter `cli.common`."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from fastseqtrack.checkpoints import create_model, save_checkpoint
-from fastseqtrack.frames import VideoFile
+from fastseqtrack.data.images import VideoFile
+from fastseqtrack.models.checkpoints import create_model, save_checkpoint
 
-PROGRAM = [sys.executable, "-c", "from fastseqtrack.cli import main; main(prog_name='fastseqtrack')"]
+PROGRAM = [sys.executable, "-c", "from fastseqtrack.cli.main import main; main(prog_name='fastseqtrack')"]
 RAMP = np.repeat(np.tile(np.linspace(40, 160, 128, dtype=np.uint8), (96, 1))[..., None], 3, axis=2)
 
 
@@ -101,7 +101,7 @@ def test_frames_of_every_kind_in_one_folder(media, options, tmp_path):
 def test_what_is_no_video(options, tmp_path, content):
     from click.testing import CliRunner
 
-    from fastseqtrack.cli import main
+    from fastseqtrack.cli.main import main
 
     (tmp_path / "film.mp4").write_bytes(content)
     run = CliRunner().invoke(main, ["track", str(tmp_path / "film.mp4"), *map(str, options), "--out", str(tmp_path / "boxes.txt")])

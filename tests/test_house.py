@@ -12,7 +12,7 @@ from fastseqtrack import book, rules
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = book.chapters(ROOT)
 NOTEBOOKS = [*CHAPTERS, ROOT / "nbs" / "index.ipynb"]
-MODULES = sorted(set((ROOT / "fastseqtrack").glob("*.py")) - {ROOT / "fastseqtrack" / "_modidx.py"})
+MODULES = sorted(path for path in (ROOT / "fastseqtrack").rglob("*.py") if path.name not in ("_modidx.py", "__init__.py"))
 
 
 def command(tool: str, *words, cwd) -> str:
@@ -24,11 +24,11 @@ def command(tool: str, *words, cwd) -> str:
 
 def python_files(folder) -> dict:
     "The package's modules as {name: bytes}."
-    return {path.name: path.read_bytes() for path in Path(folder, "fastseqtrack").glob("*.py")}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder, "fastseqtrack").rglob("*.py")}
 
 
 def test_package_is_what_the_notebooks_export(root, copy):
-    for path in (copy / "fastseqtrack").glob("*.py"):
+    for path in (copy / "fastseqtrack").rglob("*.py"):
         if path.name != "__init__.py":  # the one file kept by hand
             path.unlink()
     command("nbdev_export", cwd=copy)
@@ -54,7 +54,8 @@ def test_chapters_import_only_earlier_ones():
 def test_modules_import_only_earlier_ones():
     modules = [rules.module_name(book.read_cells(path)) for path in CHAPTERS]
     for number, module in enumerate(modules):
-        imported = rules.imported_modules((ROOT / "fastseqtrack" / f"{module}.py").read_text(encoding="utf-8"))
+        text = (ROOT / "fastseqtrack" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        imported = rules.imported_modules(text, module.rpartition(".")[0])
         assert imported <= set(modules[:number]), module
 
 
@@ -63,7 +64,7 @@ def test_chapter_keeps_the_budgets(path):
     assert rules.chapter_faults(path) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_module_keeps_the_budgets(path):
     assert rules.module_faults(path) == []
 

@@ -67,7 +67,8 @@ print(json.dumps(dict(requires=found.install_requires, extras=found.extras_requi
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory) -> dict:
     "What is to be seen after `import fastseqtrack`, and after importing each of its modules, in a barren world."
-    modules = sorted(path.stem for path in (ROOT / "fastseqtrack").glob("*.py") if not path.stem.startswith("_"))
+    files = [path.relative_to(ROOT / "fastseqtrack") for path in (ROOT / "fastseqtrack").rglob("*.py")]
+    modules = sorted(".".join(path.with_suffix("").parts) for path in files if not path.stem.startswith("_"))
     program = f"""
 import importlib, json, os, sys
 import fastseqtrack
@@ -106,7 +107,7 @@ def test_imports_are_declared_requirements():
     declared = {re.split(r"[<>=]", word)[0] for word in settings()["requirements"].split()}
     declared |= {"cv2", "fastseqtrack"} | set(sys.stdlib_module_names)
     developers = {"book": {"execnb", "nbdev"}}
-    for path in (ROOT / "fastseqtrack").glob("*.py"):
+    for path in (ROOT / "fastseqtrack").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
         names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
@@ -120,7 +121,7 @@ for name in ("TrackerCSRT_create", "TrackerKCF_create", "TrackerCSRT", "TrackerK
     if hasattr(cv2, name):
         delattr(cv2, name)
 from fastseqtrack.core import InputError
-from fastseqtrack.peers import missing_peers, peer_factory
+from fastseqtrack.tracking.opencv import missing_peers, peer_factory
 print(*missing_peers())
 try:
     peer_factory("opencv-csrt")
@@ -155,7 +156,7 @@ def test_a_wheel_carries_every_committed_file(root):
 
 
 def test_shipped_weights_are_small_and_have_a_card(root):
-    from fastseqtrack.ablation import VARIANTS
+    from fastseqtrack.training.ablation import VARIANTS
     weights = sorted((root / "fastseqtrack" / "weights").glob("*.safetensors"))
     assert {path.stem for path in weights} == {"fastseqtrack_nano", "seqtrack_nano", *(f"ablation_{key}" for key in VARIANTS)}
     assert sum(path.stat().st_size for path in weights) <= 40e6
@@ -166,7 +167,7 @@ def test_shipped_weights_are_small_and_have_a_card(root):
 
 def test_committed_records_are_of_the_shipped_weights(root):
     "A record says of which weights and settings it is; drawn beside other weights it would be a number of nothing we ship."
-    from fastseqtrack.records import contestant, read_records
+    from fastseqtrack.evaluation.records import contestant, read_records
     records, expected, found = root / "figures" / "records", {}, {}
     models = [*records.glob("ablation-test/ablation_*.jsonl"), *records.glob("synthetic-test/*_nano.jsonl"), *records.glob("exits/*.jsonl")]
     for path in sorted(path for path in models if not re.search(r"_s[1-9]\d*$", path.stem)):  # weights of further seeds do not ship

@@ -3,7 +3,7 @@ import csv
 
 import pytest
 
-from fastseqtrack.golden import measure_examples, measure_set, measure_trackingnet, official_numbers, read_annotations, reference_folder
+from fastseqtrack.metrics.reference import measure_examples, measure_set, measure_trackingnet, official_numbers, read_annotations, reference_folder
 
 TOLERANCE = 1e-4  # percent points
 SETS = {"lasot": (280, 685_360), "tnl2k": (700, 516_038), "vasttrack": (3500, 372_133)}  # sequences, frames
