@@ -7,13 +7,13 @@ __version__ = "0.1.0"
 # Loaded when first asked for, so that `fastseqtrack --help` need not wait for PyTorch.
 _HOMES = {
     "Tracker": "tracking.tracker",
-    "TrackResult": "tracking.tracker",
+    "TrackResult": "tracking.base",
     "create_model": "models.checkpoints",
     "open_model": "models.checkpoints",
     "load_checkpoint": "models.checkpoints",
     "open_dataset": "data.datasets",
     "save_checkpoint": "models.checkpoints",
-    "list_models": "models.networks",
+    "list_models": "models.presets",
 }
 __all__ = sorted(_HOMES)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .boxes import draw_box
 from .data.images import as_frame
-from .tracking.tracker import draw_result
+from .tracking.base import draw_result
 
 # %% ../nbs/34_widgets.ipynb #3940ab3e
 def _png(frame: np.ndarray) -> bytes:

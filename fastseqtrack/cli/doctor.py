@@ -19,7 +19,7 @@ from ..core import WEIGHTS, InputError, commit, device_label
 from ..data.datasets import Surveyed, survey
 from ..data.layouts import CONFIG, DATA_ROOT, LAYOUTS, data_root
 from ..models.checkpoints import read_card
-from ..models.networks import list_models
+from ..models.presets import list_models
 from ..tracking.opencv import PEERS, missing_peers
 
 # %% ../../nbs/94_cli.doctor.ipynb #8ab26596

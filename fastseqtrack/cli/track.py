@@ -25,7 +25,7 @@ def write_run(tracker, source, box, out=None, video=None) -> dict:
     Raises `InputError` for a source without frames, and what the source and the tracker raise."""
     from fastseqtrack.core import InputError, progress
     from fastseqtrack.data.images import VideoFile
-    from fastseqtrack.tracking.tracker import draw_result
+    from fastseqtrack.tracking.base import draw_result
 
     results, scores, began = Counter(), 0.0, time.perf_counter()
     until = suppress(KeyboardInterrupt) if source.length is None else nullcontext()

@@ -21,7 +21,7 @@ from ..data.layouts import layout
 from ..data.sequences import Sequence
 from ..metrics.protocols import PROTOCOLS, Evaluation, evaluate
 from .batched import lockstep
-from .records import Contestant, Manner, contestant, is_scored, one_by_one, read_records, records_file, result_of, run_records, summarize
+from .records import Entry, RunOptions, is_scored, one_by_one, open_entry, read_records, records_file, result_of, run_records, summarize
 from .result_files import check_names, check_tracker, read_all_raw, write_raw
 
 # %% ../../nbs/63_evaluation.runner.ipynb #9929366c
@@ -63,10 +63,10 @@ class Task:
         return Path(self.out) / self.key / tracker
 
 # %% ../../nbs/63_evaluation.runner.ipynb #0bdd8e51
-def open_contestant(model: str, device="auto", name: str | None = None, **settings) -> Contestant:
+def open_contestant(model: str, device="auto", name: str | None = None, **settings) -> Entry:
     "A peer, a model whose weights ship, or a checkpoint file, ready to run. Raises as `records.contestant` and `raw.check_tracker`."
     weights, name = model if Path(model).is_file() else None, check_tracker(name or Path(model).name.partition(".")[0])
-    return replace(contestant(model, device, weights, **settings), name=name)
+    return replace(open_entry(model, device, weights, **settings), name=name)
 
 
 def share_of(environment: Mapping = os.environ) -> tuple[int, int]:
@@ -101,12 +101,12 @@ class RawFiles:
         return all((self.folder / f"{record['sequence']}{kind}.txt").is_file() for kind in ("", "_time"))
 
 
-def nobody(who: Contestant, sequences):
+def nobody(who: Entry, sequences):
     "A way to run sequences that runs none."
     return ((sequence, InputError("not run yet", "run it")) for sequence in sequences)
 
 
-def run_task(task: Task, who: Contestant, command: str, batch: int = 1, share: tuple[int, int] = (0, 1), merge: bool = False) -> dict:
+def run_task(task: Task, who: Entry, command: str, batch: int = 1, share: tuple[int, int] = (0, 1), merge: bool = False) -> dict:
     """Run a tracker over a task's sequences, as far as that has not been done; returns the outcome (see `outcome`).
 
     Raises `InputError` at the end, naming what failed; with `merge`, nothing is run and what is missing has failed."""
@@ -114,8 +114,8 @@ def run_task(task: Task, who: Contestant, command: str, batch: int = 1, share: t
         raise UsageError(f"{batch} sequences cannot advance together", "give --batch 1 or more")
     way = nobody if merge else partial(lockstep, batch=batch) if batch > 1 else one_by_one
     raw = RawFiles(task.raw_folder(who.name))
-    manner = Manner(task.rule, way, raw.keep, raw.has, share, renew=False)
-    records = run_records(who, task.key, task.sequences, command, task.out, manner)
+    options = RunOptions(task.rule, way, raw.keep, raw.has, share, renew=False)
+    records = run_records(who, task.key, task.sequences, command, task.out, options)
     return outcome(task, who.name, records) | dict(share=None if share[1] == 1 else f"{share[0] + 1} of {share[1]}")
 
 # %% ../../nbs/63_evaluation.runner.ipynb #ac4e790e

@@ -20,10 +20,11 @@ import safetensors
 import safetensors.torch
 import torch
 
-from ..core import WEIGHTS, InputError, write_whole
+from ..core import WEIGHTS, InputError, checked_name, write_whole
 from .decoder import DecoderConfig
 from .encoder import EncoderConfig
-from .networks import FastSeqTrack, ModelConfig, SeqTrack, build, changed, closest, list_models, preset
+from .networks import FastSeqTrack, ModelConfig, SeqTrack, build
+from .presets import list_models, preset, with_settings
 from .tokens import TokenConfig
 from .vocabulary import Vocabulary
 
@@ -194,7 +195,7 @@ def create_model(name: str, checkpoint=None, **changes) -> FastSeqTrack | SeqTra
     path = WEIGHTS / f"{name}.safetensors" if checkpoint == "default" else checkpoint
     if checkpoint == "default" and not path.is_file():
         raise InputError(f"no trained weights ship with {name!r}", "pass checkpoint=PATH, or train some: fastseqtrack train")
-    return load_checkpoint(build(changed(preset(name), **card_settings(path) | changes)), path).eval()
+    return load_checkpoint(build(with_settings(preset(name), **card_settings(path) | changes)), path).eval()
 
 # %% ../../nbs/17_models.checkpoints.ipynb #102585fc
 def saved_config(path) -> ModelConfig:
@@ -214,7 +215,7 @@ def saved_config(path) -> ModelConfig:
 def open_model(source, **changes) -> FastSeqTrack | SeqTrack:
     "A trained model, in evaluation mode: a checkpoint file, or the name of one that ships with the package. Raises as `create_model`."
     path = weights_file(source)
-    return load_checkpoint(build(changed(saved_config(path), **card_settings(path) | changes)), path).eval()
+    return load_checkpoint(build(with_settings(saved_config(path), **card_settings(path) | changes)), path).eval()
 
 
 def weights_file(source) -> Path:
@@ -224,4 +225,4 @@ def weights_file(source) -> Path:
         return Path(source) if Path(source).is_file() else shipped
     if source in list_models():
         raise InputError(f"no trained weights ship with {source!r}", "give the file of its weights, or train some: fastseqtrack train")
-    return Path(closest(str(source), sorted(path.stem for path in WEIGHTS.glob("*.safetensors")), "preset or checkpoint file"))  # which raises
+    return Path(checked_name(str(source), sorted(path.stem for path in WEIGHTS.glob("*.safetensors")), "preset or checkpoint file"))  # which raises

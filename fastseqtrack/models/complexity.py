@@ -19,7 +19,8 @@ from torch import nn
 
 from ..core import UsageError, resolve_device
 from .decoder import Attention
-from .networks import FastSeqTrack, SeqTrack, build, preset
+from .networks import FastSeqTrack, SeqTrack, build
+from .presets import preset
 
 # %% ../../nbs/18_models.complexity.ipynb #f6b4a7a8
 def weight_uses(module, inputs, output) -> int:

@@ -24,7 +24,7 @@ from ..data.images import read_image
 from ..data.sequences import Sequence
 from ..data.synthetic import open_synthetic
 from ..evaluation.clips import read_clip_boxes
-from ..evaluation.records import contestant
+from ..evaluation.records import open_entry
 
 # %% ../../nbs/77_paper.attention_records.ipynb #66f0573e
 TOKENS = ("x", "y", "w", "h")
@@ -158,7 +158,7 @@ def picture_record(view: View, maps: np.ndarray) -> dict:
 # %% ../../nbs/77_paper.attention_records.ipynb #79cbed03
 def attention_record(name: str, sequences, device="cpu", command: str = "", pictured=PICTURED, weights=None) -> dict:
     "Everything about one model on these sequences and on the clip. Raises as `contestant`."
-    who = contestant(name, device, weights, exit="none")
+    who = open_entry(name, device, weights, exit="none")
     model, rows, sums, pictures = who.tracker.model, {}, [], []
     for number, sequence in enumerate(progress(sequences, f"{name}, attention")):
         if views := shifted_views(sequence, number, model.config):
@@ -184,7 +184,7 @@ def measure_attention(folder=None, device="cpu", command: str = "", models=MODEL
     problems, sequences = [], open_synthetic("test", SEQUENCES) if sequences is None else sequences
     for name in models:
         try:
-            path, version = attention_file(name, folder), contestant(name, device, weights, exit="none").version
+            path, version = attention_file(name, folder), open_entry(name, device, weights, exit="none").version
             if not path.is_file() or json.loads(path.read_text())["version"] != version:
                 record = attention_record(name, sequences, device, command, weights=weights)
                 write_whole(path, json.dumps(record, separators=(",", ":")) + "\n")

@@ -20,7 +20,7 @@ from ..boxes import clip_box, iou
 from ..core import InputError, figures_dir, progress, provenance, write_json
 from ..crops import Crop
 from ..data.synthetic import open_synthetic
-from ..evaluation.records import Contestant, contestant, read_records, run_records, summarize, truth_digest, truth_of, write_records
+from ..evaluation.records import Entry, open_entry, read_records, run_records, summarize, truth_digest, truth_of, write_records
 from ..models.exits import MAX_SCORE
 from ..training.calibrate import sweep
 from .attention_records import LARGE
@@ -40,9 +40,9 @@ class AllExits(nn.Module):
         return self.seen[-1]
 
 # %% ../../nbs/80_paper.exit_records.ipynb #294f2fc3
-def tracer(name: str, device="cpu", weights=None) -> Contestant:
+def tracer(name: str, device="cpu", weights=None) -> Entry:
     "A FastSeqTrack by name as a contestant at full depth whose model remembers every exit. Raises as `contestant`."
-    who = contestant(name, device, weights, exit="none")
+    who = open_entry(name, device, weights, exit="none")
     who.tracker.model = AllExits(who.tracker.model)
     return who
 
@@ -61,7 +61,7 @@ def trace(tracker, sequence) -> tuple[np.ndarray, np.ndarray]:
     return np.swapaxes(boxes, 0, 1), np.transpose(scores)
 
 # %% ../../nbs/80_paper.exit_records.ipynb #5c72dc85
-def trace_record(who: Contestant, sequence, command: str) -> dict:
+def trace_record(who: Entry, sequence, command: str) -> dict:
     "What every exit said on one sequence: `iou` and `score` (exits, visible frames), in thousandths and hundredths."
     truth, (boxes, scores) = truth_of(sequence), trace(who.tracker, sequence)
     seen = np.ones(len(sequence), bool) if sequence.absent is None else ~np.asarray(sequence.absent, bool)
@@ -104,7 +104,7 @@ def choose_taus(traces: dict[str, dict], own: float) -> list[float]:
 # %% ../../nbs/80_paper.exit_records.ipynb #b38cafff
 def tau_run(model: str, tau: float, sequences, folder, device="cpu", command: str = "", known=(), weights=None) -> dict:
     "The record of a run over all sequences with the threshold `tau`: found among the `known` ones, or tracked, resumably."
-    who, names = contestant(model, device, weights, tau=tau), [sequence.name for sequence in sequences]
+    who, names = open_entry(model, device, weights, tau=tau), [sequence.name for sequence in sequences]
     for run in known:
         if run["version"] == who.version and list(run["sequences"]) == names:
             return run
@@ -128,7 +128,7 @@ def measure_exits(folder=None, device="cpu", command: str = "", model=MODEL, seq
     part, target = exits_dir(folder) / "part", exits_dir(folder) / f"{model}-tau.json"
     known = json.loads(target.read_text())["runs"] if target.is_file() else ()
     try:
-        own = contestant(model, device, weights).tracker.how["tau"]
+        own = open_entry(model, device, weights).tracker.how["tau"]
         taus = choose_taus(measure_traces(model, sequences, folder, device, command, weights), own)
         runs = [tau_run(model, tau, sequences[:tracked], part, device, command, known, weights) for tau in progress(taus, "thresholds")]
     except InputError as error:

@@ -20,7 +20,7 @@ from ..boxes import iou
 from ..core import InputError, write_whole
 from ..evaluation.records import result_of
 from ..metrics.protocols import evaluate
-from ..tracking.tracker import EXIT_COLORS, GIVEN
+from ..tracking.base import EXIT_COLORS, GIVEN
 
 # %% ../../nbs/75_paper.figures.ipynb #e246a2dc
 COLUMN, PAGE = 3.4, 7.0  # inches: one column, both columns

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..core import device_label, figures_dir, resolve_device
 from ..evaluation.runner import open_contestant
-from ..models.networks import preset
+from ..models.presets import preset
 from .artefacts import choose, render
 from .attention_records import LARGE, measure_attention
 from .exit_records import measure_exits

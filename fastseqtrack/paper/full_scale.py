@@ -17,12 +17,13 @@ import numpy as np
 from ..core import InputError
 from ..data.datasets import parse_data, read_split
 from ..data.layouts import data_root, layout
-from ..evaluation.records import Contestant, digest_of, read_records, records_file
+from ..evaluation.records import Entry, digest_of, read_records, records_file
 from ..evaluation.result_files import check_names
 from ..evaluation.runner import Task, open_contestant, run_task
 from ..evaluation.submissions import write_package
 from ..models.checkpoints import CARD_SETTINGS, open_model
-from ..models.networks import ModelConfig, preset, settings
+from ..models.networks import ModelConfig
+from ..models.presets import preset, settings
 from .measurements import small_world
 from .table2 import BENCHMARKS, Benchmark, server_file
 from .tables import MODELS1
@@ -125,12 +126,12 @@ def plan(root, weights: dict, records, expected: dict | None = None) -> list[Job
     return [plan_job(model, benchmark, weights.get(model), faults[model], task) for model in MODELS1 for benchmark, task in zip(BENCHMARKS, tasks)]
 
 # %% ../../nbs/87_paper.full_scale.ipynb #bfb6e6ca
-def open_job(job: Job, device) -> Contestant:
+def open_job(job: Job, device) -> Entry:
     "The tracker of a job, under the name of its model."
     return open_contestant(job.weights, device, job.model, **job.settings)
 
 
-def pace(who: Contestant, frames: int = 6) -> float:
+def pace(who: Entry, frames: int = 6) -> float:
     "Seconds a frame, the median of a few."
     sequence, seconds = small_world(1, frames + 2)[0], []
     who.tracker.init(sequence.frames[0], sequence.boxes[0])

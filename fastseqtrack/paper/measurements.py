@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core import InputError, figures_dir, provenance, resolve_device
 from ..data.synthetic import open_synthetic
-from ..evaluation.records import Manner, contestant, run_records, summarize
+from ..evaluation.records import RunOptions, open_entry, run_records, summarize
 from ..models.complexity import TABLE1_CASES, count, measure_speed
 from .numbers import paper_row
 from .tables import COUNTS, MODELS1, SMALL_WORLD, TRACKERS, UNIT, is_gpu, load_world, merge_speed, read_speed, speed_file
@@ -43,12 +43,12 @@ def small_world(count: int = SEQUENCES, length: int = FRAMES) -> list:
     return open_synthetic("test", count, length)
 
 # %% ../../nbs/82_paper.measurements.ipynb #08283c95
-def run_world(folder, sequences, device="cpu", command="", trackers=TRACKERS, data=SMALL_WORLD, manner: Manner = Manner()) -> list[str]:
+def run_world(folder, sequences, device="cpu", command="", trackers=TRACKERS, data=SMALL_WORLD, options: RunOptions = RunOptions()) -> list[str]:
     "Records of each tracker on the sequences, kept in `folder` and resumed from there; returns what went wrong."
     problems = []
     for tracker in trackers:
         try:
-            run_records(contestant(tracker, device), data, sequences, command, folder, manner)
+            run_records(open_entry(tracker, device), data, sequences, command, folder, options)
         except InputError as error:
             problems.append(f"{tracker}: {error}")
     return problems

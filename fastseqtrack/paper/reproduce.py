@@ -18,7 +18,7 @@ from time import perf_counter
 
 from ..core import WEIGHTS, device_label, figures_dir, resolve_device, write_json
 from ..evaluation.batched import lockstep
-from ..evaluation.records import Manner
+from ..evaluation.records import RunOptions
 from ..training.ablation import VARIANTS
 from .artefacts import ARTEFACTS, choose, render
 from .attention_records import measure_attention
@@ -50,7 +50,7 @@ def ablation_models() -> list[str]:
 
 def measure_ablation(folder, device="cpu", command="", sequences: int = 200) -> list[str]:
     "Every trained variant over its test world, whose first half is that of the small-scale table; in lock-step, as Table 3 has no speed."
-    together = Manner(run=partial(lockstep, batch=8))
+    together = RunOptions(run=partial(lockstep, batch=8))
     return run_world(folder, small_world(sequences), device, command, ablation_models(), ABLATION_WORLD, together)
 
 

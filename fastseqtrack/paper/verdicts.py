@@ -15,7 +15,8 @@ from functools import cached_property
 import torch
 
 from ..models.complexity import count
-from ..models.networks import build, preset
+from ..models.networks import build
+from ..models.presets import preset
 from .exit_study import findings
 from .figure4 import summary
 from .measurements import Evidence

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from ..data.images import as_frame, read_image
+from .base import BaseTracker
 from .opencv import PEERS, Peer
-from .tracker import Follower, Tracker
+from .tracker import Tracker
 
 # %% ../../nbs/33_tracking.adapters.ipynb #4e3f8905
-def as_tracker(tracker, **settings) -> Follower:
+def as_tracker(tracker, **settings) -> BaseTracker:
     "A tracker as it is; a name or checkpoint file as a `Tracker` (or one of OpenCV's) with these settings."
     if isinstance(tracker, str | Path):
         return Peer(tracker) if tracker in PEERS else Tracker(tracker, **settings)

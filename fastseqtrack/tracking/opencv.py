@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from ..core import InputError
-from .tracker import GIVEN, Follower, TrackResult
+from .base import GIVEN, BaseTracker, TrackResult
 
 # %% ../../nbs/32_tracking.opencv.ipynb #ca253691
 PEERS = {"opencv-csrt": "TrackerCSRT", "opencv-kcf": "TrackerKCF", "opencv-mil": "TrackerMIL"}
@@ -43,8 +43,8 @@ def whole_pixels(box, frame) -> tuple[int, int, int, int]:
     return int(left), int(top), int(max(right - left, 1)), int(max(bottom - top, 1))
 
 
-class Peer(Follower):
-    "An OpenCV tracker as a `Follower`. It has no score and no exits: NaN, and the exit of a box not predicted by layers."
+class Peer(BaseTracker):
+    "An OpenCV tracker as a `BaseTracker`. It has no score and no exits: NaN, and the exit of a box not predicted by layers."
 
     def __init__(self, name: str):
         self.name, self.make = name, peer_factory(name)

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import safetensors.torch
 
-from ..core import WEIGHTS, write_whole
-from ..models.networks import ModelConfig, changed, closest, preset
+from ..core import WEIGHTS, checked_name, write_whole
+from ..models.networks import ModelConfig
+from ..models.presets import preset, with_settings
 from .calibrate import calibrate
 from .loss import LossConfig
 from .recipes import RECIPES, Recipe
@@ -30,7 +31,7 @@ class Variant:
 
     def step(self, label: str, on: str, giou: float | None = None, **changes) -> "Variant":
         "The variant that differs from this one, which is row `on`, by these settings alone."
-        return Variant(label, on, changed(self.config, **changes), self.giou if giou is None else giou)
+        return Variant(label, on, with_settings(self.config, **changes), self.giou if giou is None else giou)
 
 # %% ../../nbs/47_training.ablation.ipynb #6e249e9f
 def variants() -> dict[str, Variant]:
@@ -66,7 +67,7 @@ def write_start(out) -> Path:
 
 def train_variant(key: str, out, pairs: int = PAIRS, seed: int = 0, **how) -> Path:
     "Train one variant into `out`/ablation_`key`, or go on with it, and calibrate it; returns the path of the weights. `how`: see `train`."
-    variant = VARIANTS[closest(key, VARIANTS, "variant of the ablation")]
+    variant = VARIANTS[checked_name(key, VARIANTS, "variant of the ablation")]
     name = f"ablation_{key}" + (f"_s{seed}" if seed else "")
     recipe, command = recipe_of(variant, pairs, seed), f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
     weights = train(name, Path(out) / name, config=variant.config, recipe=recipe, init_from=write_start(out), command=command, **how)

@@ -14,7 +14,8 @@ import numpy as np
 from ..core import InputError, UsageError
 from ..data.datasets import open_dataset, parse_data
 from ..data.synthetic import World
-from .sampling import PairConfig, augment, crop_three, draw_frames, visible_frames
+from .augment import PairConfig, augment, crop_three
+from .sampling import draw_frames, visible_frames
 
 # %% ../../nbs/43_training.mixture.ipynb #faeb4728
 MIXTURES = dict(

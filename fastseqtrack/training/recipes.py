@@ -8,8 +8,8 @@ __all__ = ['NANO_DATA', 'NANO', 'RECIPES', 'Recipe']
 # %% ../../nbs/44_training.recipes.ipynb #747e74ba
 from dataclasses import dataclass, replace
 
+from .augment import PairConfig
 from .loss import LossConfig
-from .sampling import PairConfig
 
 # %% ../../nbs/44_training.recipes.ipynb #c0cedf72
 @dataclass(frozen=True)

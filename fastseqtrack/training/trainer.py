@@ -20,13 +20,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..boxes import cxcywh_to_xywh, iou
-from ..core import InputError, progress, provenance, resolve_device, seed_everything, write_json, write_whole
+from ..core import InputError, checked_name, progress, provenance, resolve_device, seed_everything, write_json, write_whole
 from ..crops import normalize
 from ..data.synthetic import World
 from ..models.checkpoints import save_checkpoint
 from ..models.encoder import load_backbone
-from ..models.networks import build, closest
-from ..models.networks import preset as preset_config
+from ..models.networks import build
+from ..models.presets import preset as preset_config
 from .recipes import RECIPES, Recipe
 from .run import Run, half_pays, load_run, save_run
 from .sampling import Pairs
@@ -125,7 +125,7 @@ def training_batches(run: Run, sources, workers: int, weights=None):
 def with_changes(recipe: Recipe, changes: dict) -> Recipe:
     "The recipe with changed fields; None changes nothing. Raises `UsageError` for a field it does not have."
     known = asdict(recipe)
-    return replace(recipe, **{closest(name, known, "setting of a recipe"): value for name, value in changes.items() if value is not None})
+    return replace(recipe, **{checked_name(name, known, "setting of a recipe"): value for name, value in changes.items() if value is not None})
 
 # %% ../../nbs/45b_training.trainer.ipynb #b7b45213
 def train(preset: str, out, sources=None, validation=None, *, weights=None, config=None, recipe: Recipe | None = None, minutes: float = math.inf,
@@ -141,7 +141,7 @@ def train(preset: str, out, sources=None, validation=None, *, weights=None, conf
     """
     out, deadline = Path(out), time.monotonic() + 60 * minutes
     torch.set_num_threads(threads or torch.get_num_threads())
-    recipe = with_changes(recipe or RECIPES[closest(preset, RECIPES, "preset")], changes)
+    recipe = with_changes(recipe or RECIPES[checked_name(preset, RECIPES, "preset")], changes)
     run = open_run(config or preset_config(preset), out, recipe, device, init_from, resume)
     command = command or f"fastseqtrack train {preset} --out {out}"
     checks, recent, clock = validation_pairs(run.recipe, validation), [], time.monotonic()
