@@ -100,7 +100,7 @@ def data(root=None) -> list[Finding]:
     "The folder of data sets, and what is in it: one line a set and split, with the first fault."
     try:
         found = survey(root)
-        places = {name: data_root(name, root) for name, layout in LAYOUTS.items() if layout.home}
+        places = {name: data_root(name, root) for name, layout in LAYOUTS.items() if layout.home and not layout.own}
     except InputError as error:
         return [Finding("data", "root", None, f"{error.cause}: {error.fix}", needed=False)]
     here = {one.data.partition(":")[0] for one in found}

@@ -27,17 +27,19 @@ log = logging.getLogger(__name__)
 def find_split(name: str, split: str) -> Split:
     "The record of a part of a data set. Raises `UsageError` for an unknown one, with those there are."
     parts = layout(name).splits
+    if layout(name).own:
+        return parts["."]
     if split not in parts:
         raise UsageError(f"{name} has no split {split!r}", f"choose from {', '.join(f'{name}:{part}' for part in parts)}")
     return parts[split]
 
 
 def parse_data(data: str) -> tuple[str, str]:
-    "`vasttrack:test` as its set and split. Raises `UsageError` with what there is."
+    "`vasttrack:test` as its set and split, `folder:PATH` as a folder and its path. Raises `UsageError` with what there is."
     name, colon, split = data.partition(":")
     if not colon:
         known = ", ".join(f"{known}:{part}" for known in LAYOUTS for part in LAYOUTS[known].splits)
-        raise UsageError(f"{data!r} is not of the form set:split", f"choose from {known}")
+        raise UsageError(f"{data!r} is not of the form set:split", f"choose from {known}; folder:PATH is your own")
     find_split(name, split)
     return name, split
 
@@ -86,10 +88,11 @@ def save_dataset(sequences, name: str, root, split: str = "test") -> Path:
 # %% ../../nbs/26_data.datasets.ipynb #e04d7fc0
 def read_split(found: Layout, split: str, folder: Path) -> tuple[list[Sequence], list[InputError]]:
     "The sequences of a split under a data set's folder, and what was wrong with others. Raises `InputError` where there is nothing at all."
-    part = found.splits[split]
+    part = found.splits["." if found.own else split]
     places = find_truth(folder, part) if folder.is_dir() else {}
     if not places:
-        raise InputError(f"there is no {found.title} {split} in {folder}: no {part.pictured}", f"get it from {found.home}, and unpack it there")
+        fix = f"give {found.home}" if found.own else f"get it from {found.home}, and unpack it there"
+        raise InputError(f"there is no {found.title} {split} in {folder}: no {part.pictured}", fix)
     if found.frames[0].endswith("{file}"):
         return read_objects(found, split, folder / part.truth[0]), []
     sequences, faults = [], []
@@ -106,18 +109,21 @@ def read_split(found: Layout, split: str, folder: Path) -> tuple[list[Sequence],
 NAMED = 10  # faulty sequences that are named in the log; the others are counted
 
 
-def open_dataset(name: str, root=None, split: str = "test", strict: bool = True) -> list[Sequence]:
+def open_dataset(name: str, root=None, split: str | None = None, strict: bool = True) -> list[Sequence]:
     """The sequences of a data set, in the order of its list; frames are read when asked for.
 
-    name: coco, lasot, got10k, trackingnet, vasttrack, tnl2k or synthetic; root: see `layouts.data_root`.
+    name: a key of `LAYOUTS`; root: see `layouts.data_root`; split: `test` where nothing else is said.
+    A folder of your own is `open_dataset("folder", PATH)`.
     strict=False leaves faulty sequences out, and logs how many and which.
     Raises `UsageError` for an unknown set or split, `InputError` naming the first sequence that is missing or does not fit."""
+    split = split or ("." if layout(name).own else "test")
     part = find_split(name, split)
     if name == "synthetic":
         return open_synthetic(split)
-    sequences, faults = read_split(layout(name), split, data_root(name, root))
+    folder = Path(root or ".").expanduser() / Path(split).expanduser() if layout(name).own else data_root(name, root)
+    sequences, faults = read_split(layout(name), split, folder)
     if not (faults or len(sequences)):
-        raise InputError(f"{name}:{split} in {data_root(name, root)} has no sequence", f"get it again from {layout(name).home}")
+        raise InputError(f"{name}:{split} in {folder} has no sequence", f"get it again from {layout(name).home}")
     if faults and (strict or not len(sequences)):
         others = f" ({len(faults) - 1} more like it)" if len(faults) > 1 else ""
         raise InputError(faults[0].cause + others, faults[0].fix)

@@ -96,7 +96,7 @@ def is_scored(truth: dict, frames: int) -> bool:
     return len(truth["boxes"]) > 1 or frames == 1
 
 
-SCORES = ("ao", "sr50", "sr75", "auc", "precision", "norm_precision")
+SCORES = ("ao", "sr50", "sr75", "auc", "precision", "norm_precision", "iou", "success50")
 
 
 def judged(record: dict, truth: dict, protocol: str) -> dict:

@@ -36,8 +36,9 @@ class Task:
 
     @property
     def key(self) -> str:
-        "The name of the data in paths: `vasttrack-test`."
-        return "-".join(parse_data(self.data))
+        "The name of the data in paths: `vasttrack-test`; of your own folder, `folder-holiday`."
+        name, split = parse_data(self.data)
+        return f"{name}-{Path(split).expanduser().resolve().name if layout(name).own else split}"
 
     @property
     def rule(self) -> str:
