@@ -176,7 +176,7 @@ def test_committed_records_are_of_the_shipped_weights(root):
     for path in sorted((records / "exits").glob("*-tau.json")):
         tracked = json.loads(path.read_text(encoding="utf-8"))
         taus = [run["tau"] for run in tracked["runs"]]
-        expected[path] = [open_entry(tracked["model"], tau=tau).version for tau in taus], open_entry(tracked["model"]).tracker.how["tau"]
+        expected[path] = [open_entry(tracked["model"], tau=tau).version for tau in taus], open_entry(tracked["model"]).tracker.how["rule"].tau
         found[path] = [run["version"] for run in tracked["runs"]], tracked["own"]
     for path in sorted((records / "attention").glob("*.json")):
         expected[path], found[path] = open_entry(path.stem, exit="none").version, json.loads(path.read_text(encoding="utf-8"))["version"]

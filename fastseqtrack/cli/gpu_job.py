@@ -20,6 +20,7 @@ import torch
 
 from ..core import progress, provenance, resolve_device, write_json, write_whole
 from ..models.complexity import measure_speed
+from ..models.exits import ScoreAbove
 from ..models.networks import build
 from ..models.presets import preset
 from ..paper.table1 import run_decoder_speed
@@ -68,11 +69,11 @@ def compare(name: str, device: torch.device) -> dict:
     torch.manual_seed(0)
     model = build(preset(name)).eval()
     images = fixed_images(model)
-    here = model.predict(*images, exit="none")
+    here = model.predict(*images, mode="none")
     model, images = model.to(device), [image.to(device) for image in images]
-    there = model.predict(*images, exit="none")
+    there = model.predict(*images, mode="none")
     tau = there.score.median().item()  # some exit early, some do not
-    host, select = (model.predict(*images, exit=mode, tau=tau) for mode in ("host", "select"))
+    host, select = (model.predict(*images, mode, ScoreAbove(tau)) for mode in ("host", "select"))
     return dict(words=(there.words.cpu() == here.words).float().mean().item(),
                 score=((there.score.cpu() - here.score).abs() / here.score).max().item(),
                 exits_equal=torch.equal(host.boxes, select.boxes) and torch.equal(host.exit_layer, select.exit_layer))

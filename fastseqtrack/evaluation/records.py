@@ -21,6 +21,7 @@ import numpy as np
 from ..core import WEIGHTS, InputError, UsageError, figures_dir, progress, provenance, write_whole
 from ..metrics.protocols import SequenceResult, evaluate
 from ..models.checkpoints import open_model
+from ..models.exits import ScoreAbove
 from ..tracking.opencv import PEERS, Peer, follow
 from ..tracking.tracker import Tracker
 
@@ -49,9 +50,12 @@ def open_entry(name: str, device="cpu", weights=None, **settings) -> Entry:
         return Entry(name, Peer(name), f"OpenCV {cv2.__version__}")
     tracker = Tracker(open_model(weights or name), device=device, **settings)
     digest = digest_of(Path(weights or WEIGHTS / f"{name}.safetensors").read_bytes())
-    depth = "full" if tracker.how["exit"] == "none" else "early"  # host and select give equal boxes
-    version = f"weights {digest}, {depth} exit, tau {tracker.how['tau']:g}, window {tracker.how['window']}"
-    return Entry(name, tracker, f"{version}, template every {tracker.update_interval} above {tracker.update_threshold:g}", str(tracker.device))
+    depth = "full" if tracker.how["mode"] == "none" else "early"  # host and select give equal boxes
+    rule = tracker.how["rule"]
+    threshold = f"tau {rule.tau:g}" if isinstance(rule, ScoreAbove) else repr(rule)
+    version = f"weights {digest}, {depth} exit, {threshold}, window {tracker.how['window']}"
+    interval = tracker.update_interval or 9999  # never, in the words of the first records
+    return Entry(name, tracker, f"{version}, template every {interval} above {tracker.update_threshold:g}", str(tracker.device))
 
 # %% ../../nbs/60_evaluation.records.ipynb #86ced7c6
 def _rounded(values, digits: int = 2) -> list:

@@ -19,6 +19,7 @@ from torch import nn
 
 from ..core import UsageError, resolve_device
 from .decoder import Attention
+from .exits import AtLayer
 from .networks import FastSeqTrack, SeqTrack, build
 from .presets import preset
 
@@ -98,7 +99,7 @@ def profiled_pass(model) -> None:
     "What Table 1 counts."
     images = blank_images(model, "meta")
     if isinstance(model, FastSeqTrack):
-        model.predict(*images, exit="none")
+        model.predict(*images, mode="none")
     else:
         memory = model.bottleneck(model.encode(*images)[0])
         model.next_word(torch.zeros(1, 0, dtype=torch.long, device="meta"), memory)
@@ -106,7 +107,7 @@ def profiled_pass(model) -> None:
 
 def tracking_pass(model) -> None:
     "What one frame takes at full depth."
-    model.predict(*blank_images(model, "meta"), exit="select")
+    model.predict(*blank_images(model, "meta"), mode="select")
 
 # %% ../../nbs/18_models.complexity.ipynb #87a71ce3
 @dataclass(frozen=True)
@@ -176,6 +177,6 @@ def time_frame(model, exit: int | None, device: torch.device, dtype: torch.dtype
     wait = torch.cuda.synchronize if device.type == "cuda" else (lambda: None)
     wait()
     start = time.perf_counter()
-    model.predict(*images, exit="none" if exit is None else "host", force_exit=exit)
+    model.predict(*images, mode="none") if exit is None else model.predict(*images, rule=AtLayer(exit))
     wait()
     return 1000 * (time.perf_counter() - start)

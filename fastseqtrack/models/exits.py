@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['EXITS', 'MAX_SCORE', 'Head', 'ExitHeads', 'Prediction', 'read_words', 'exit_none', 'exit_host', 'exit_select',
-           'check_tau', 'tau_from_mean', 'decode_with_exits']
+           'check_tau', 'tau_from_mean', 'ExitRule', 'ScoreAbove', 'AtLayer', 'decode_with_exits']
 
 # %% ../../nbs/14_models.exits.ipynb #8cd04029
 import math
@@ -72,13 +72,13 @@ def read_words(likelihood: torch.Tensor, vocabulary: Vocabulary, layer: int) -> 
     return Prediction(boxes, words, score, torch.full_like(words[:, 0], layer))
 
 # %% ../../nbs/14_models.exits.ipynb #ff1fcab8
-def exit_none(states: Iterable, read: Callable, fires: Callable) -> Prediction:
+def exit_none(states: Iterable, read: Callable, fires: Callable[[Prediction], torch.Tensor]) -> Prediction:
     "Full depth, one reading."
     *_, (layer, state) = enumerate(states)
     return read(layer, state)
 
 
-def exit_host(states: Iterable, read: Callable, fires: Callable) -> Prediction:
+def exit_host(states: Iterable, read: Callable, fires: Callable[[Prediction], torch.Tensor]) -> Prediction:
     "Algorithm 1: later layers are not run once all samples have exited; each keeps its first confident box."
     chosen = done = None
     for layer, state in enumerate(states):
@@ -90,7 +90,7 @@ def exit_host(states: Iterable, read: Callable, fires: Callable) -> Prediction:
     return chosen
 
 
-def exit_select(states: Iterable, read: Callable, fires: Callable) -> Prediction:
+def exit_select(states: Iterable, read: Callable, fires: Callable[[Prediction], torch.Tensor]) -> Prediction:
     "Every layer, then the first confident box of each sample, chosen on the device."
     *early, chosen = [read(layer, state) for layer, state in enumerate(states)]
     for prediction in reversed(early):
@@ -123,15 +123,43 @@ def tau_from_mean(tau_mean: float) -> float:
         raise UsageError(f"tau_mean = {tau_mean!r} is not a mean likelihood", "use a number from 0 to 1") from None
 
 # %% ../../nbs/14_models.exits.ipynb #511fff2f
-def decode_with_exits(states: Iterable, read: Callable, mode: str, tau: float, depth: int, force: int | None = None) -> Prediction:
-    """Algorithm 1 over `depth` + 1 states. A sample exits where its score exceeds `tau`, or at exit `force`.
+class ExitRule:
+    "When is a prediction good enough to stop there? Subclasses say so in `fires`."
 
-    Raises `UsageError` for a mode, threshold or exit that does not exist.
-    """
+    def fires(self, prediction: Prediction) -> torch.Tensor:
+        "Which samples of a prediction may stop: (B,) bool."
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ScoreAbove(ExitRule):
+    "Stop where the score exceeds `tau`, in [0, 40]. Algorithm 1. Raises `UsageError` for another tau."
+    tau: float
+
+    def __post_init__(self):
+        object.__setattr__(self, "tau", check_tau(self.tau))
+
+    def fires(self, prediction: Prediction) -> torch.Tensor:
+        "(B,) bool: is the score above tau?"
+        return prediction.score > self.tau
+
+
+@dataclass(frozen=True)
+class AtLayer(ExitRule):
+    "Stop after `layer` decoder layers, whatever the score."
+    layer: int
+
+    def fires(self, prediction: Prediction) -> torch.Tensor:
+        "(B,) bool: is this the layer?"
+        return prediction.exit_layer >= self.layer
+
+# %% ../../nbs/14_models.exits.ipynb #ee170002
+def decode_with_exits(states: Iterable, read: Callable, mode: str, rule: ExitRule, depth: int) -> Prediction:
+    """Algorithm 1 over `depth` + 1 states: each sample stops where the rule fires, or at the last layer.
+
+    Raises `UsageError` for a mode or an exit that does not exist."""
     if mode not in EXITS:
         raise UsageError(f"there is no exit mode {mode!r}", f"choose one of {', '.join(EXITS)}")
-    if force is not None and force not in range(depth + 1):
-        raise UsageError(f"there is no exit {force!r}", f"choose 0 to {depth}")
-    tau = check_tau(tau)
-    fires = (lambda made: made.score > tau) if force is None else (lambda made: made.exit_layer >= force)
-    return EXITS[mode](states, read, fires)
+    if isinstance(rule, AtLayer) and rule.layer not in range(depth + 1):
+        raise UsageError(f"there is no exit {rule.layer!r}", f"choose 0 to {depth}")
+    return EXITS[mode](states, read, rule.fires)

@@ -7,6 +7,7 @@ __all__ = ['METHODS', 'ModelConfig', 'check_queries', 'FastSeqTrack', 'SeqTrack'
 
 # %% ../../nbs/15_models.networks.ipynb #47ee5036
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import nn
 from ..core import UsageError, checked_name
 from .decoder import AutoregressiveDecoder, DecoderConfig, OnePassDecoder
 from .encoder import Encoder, EncoderConfig
-from .exits import ExitHeads, Head, Prediction, check_tau, decode_with_exits, read_words
+from .exits import ExitHeads, ExitRule, Head, Prediction, ScoreAbove, check_tau, decode_with_exits, read_words
 from .tokens import TokenConfig
 from .vocabulary import Vocabulary
 
@@ -31,14 +32,16 @@ class ModelConfig:
     queries: str = "encoder"  # tracking tokens out of the encoder; "learned" ones meet the image in the decoder alone, Table 3 #2
     exits: str = "shared"  # one head for all exits; "independent" is Table 3 #5, "none" (a head after the last layer) #2 and #3
     tau: float = 1.6  # score above which FastSeqTrack exits; in units of 10 x the sum of four likelihoods
-    ok_threshold: float = 0.6  # score above which a box is reported as found: the ancestor's line for a trustworthy box
-    update_interval: int = 1  # frames between looks at the dynamic template; 1 is the paper's
-    update_threshold: float = 0.6  # score above which the dynamic template is replaced (the ancestor's)
+    ok_threshold: float = 0.6  # score above which a box is reported as found: SeqTrack's line for a trustworthy box
+    update_interval: int | None = 1  # frames between looks at the dynamic template; 1 is the paper's; None is never
+    update_threshold: float = 0.6  # score above which the dynamic template is replaced (SeqTrack's)
     search_factor: float = 4.0  # side of the search region over the target's size
     template_factor: float = 4.0  # the same for templates: "the template and search images maintain the same size"
 
     def __post_init__(self):
         check_tau(self.tau)
+        if self.update_interval == 9999:  # how SeqTrack's files, and cards written before, say never
+            object.__setattr__(self, "update_interval", None)
 
 # %% ../../nbs/15_models.networks.ipynb #f2061191
 def check_queries(config: ModelConfig) -> ModelConfig:
@@ -84,11 +87,17 @@ class FastSeqTrack(nn.Module):
         return self.decoder.states(self.ask(tracking), self.bottleneck(features))
 
     @torch.no_grad()
-    def predict(self, search, templates, exit="host", tau=None, window=True, force_exit=None) -> Prediction:
-        "Images as in `forward` -> boxes in the search region. For `exit`, `tau`, `force_exit` see `decode_with_exits`; without exits, full depth."
-        tau, exit = self.config.tau if tau is None else tau, "none" if self.config.exits == "none" else exit
-        states = self.states(search, templates)
-        return decode_with_exits(states, lambda *at: self.read(*at, window), exit, tau, self.config.decoder.depth, force_exit)
+    def predict(
+        self, search: torch.Tensor, templates: torch.Tensor, mode: str = "host", rule: ExitRule | None = None, window: bool = True
+    ) -> Prediction:
+        """Images as in `forward` -> boxes in the search region.
+
+        mode, rule: see `decode_with_exits`; without a rule, `ScoreAbove` the configuration's tau.
+        A model without early exits runs at full depth."""
+        rule = rule or ScoreAbove(self.config.tau)
+        mode = "none" if self.config.exits == "none" else mode
+        read = partial(self.read, window=window)
+        return decode_with_exits(self.states(search, templates), read, mode, rule, self.config.decoder.depth)
 
     def read(self, layer: int, state: torch.Tensor, window: bool = True) -> Prediction:
         "The state (B, 4, d) after `layer` decoder layers -> the prediction of that exit."
@@ -121,8 +130,10 @@ class SeqTrack(nn.Module):
         return self.decode(self.encode(search, templates)[0], words)
 
     @torch.no_grad()
-    def predict(self, search, templates, exit="none", tau=None, window=True, force_exit=None) -> Prediction:
-        "Images as in `forward` -> boxes in the search region. There is one exit: `exit`, `tau`, `force_exit` change nothing."
+    def predict(
+        self, search: torch.Tensor, templates: torch.Tensor, mode: str = "none", rule: ExitRule | None = None, window: bool = True
+    ) -> Prediction:
+        "Images as in `forward` -> boxes in the search region. There is one exit: `mode` and `rule` change nothing."
         memory = self.bottleneck(self.encode(search, templates)[0])  # (B, Ns, d)
         words = memory.new_zeros(len(memory), 0, dtype=torch.long)
         likelihoods = []

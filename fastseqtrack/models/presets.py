@@ -29,7 +29,7 @@ NANO = ModelConfig(
 )
 PRESETS = {
     "fastseqtrack_b256": ModelConfig(),
-    "seqtrack_b256": ModelConfig(method="SeqTrack", tokens=TokenConfig(tracking=0), update_interval=9999),  # 9999: the ancestor's "never"
+    "seqtrack_b256": ModelConfig(method="SeqTrack", tokens=TokenConfig(tracking=0), update_interval=None),  # SeqTrack's, but for five data sets
     "fastseqtrack_nano": NANO,
     "seqtrack_nano": replace(NANO, method="SeqTrack", tokens=replace(NANO_TOKENS, tracking=0)),
 }

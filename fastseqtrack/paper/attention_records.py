@@ -35,7 +35,7 @@ def cross_attention(model, search: torch.Tensor, templates: torch.Tensor):
     block, seen = model.decoder.layers[-1].multihead_attn, []
     hook = block.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
     try:
-        made = model.predict(search, templates, exit="none")
+        made = model.predict(search, templates, mode="none")
     finally:
         hook.remove()
     query, memory, _ = seen[-1]

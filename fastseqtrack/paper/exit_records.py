@@ -128,7 +128,7 @@ def measure_exits(folder=None, device="cpu", command: str = "", model=MODEL, seq
     part, target = exits_dir(folder) / "part", exits_dir(folder) / f"{model}-tau.json"
     known = json.loads(target.read_text())["runs"] if target.is_file() else ()
     try:
-        own = open_entry(model, device, weights).tracker.how["tau"]
+        own = open_entry(model, device, weights).tracker.how["rule"].tau
         taus = choose_taus(measure_traces(model, sequences, folder, device, command, weights), own)
         runs = [tau_run(model, tau, sequences[:tracked], part, device, command, known, weights) for tau in progress(taus, "thresholds")]
     except InputError as error:

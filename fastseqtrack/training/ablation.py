@@ -36,7 +36,7 @@ class Variant:
 # %% ../../nbs/47_training.ablation.ipynb #6e249e9f
 def variants() -> dict[str, Variant]:
     "The models of Table 3 by number, each made from the one it builds on; and #4 with words for the top-left corner."
-    v = {"0": Variant("Baseline", None, preset("seqtrack_nano", update_interval=9999), giou=0.0)}
+    v = {"0": Variant("Baseline", None, preset("seqtrack_nano", update_interval=None), giou=0.0)}
     v["1"] = v["0"].step("+GIoU Loss", "0", giou=LossConfig().giou)
     v["2"] = v["1"].step("Auto-regressive→One-pass", "1", method="FastSeqTrack", queries="learned", exits="none")
     v["3"] = v["2"].step("Random Initialization→Initial Guess", "2", tracking=4, queries="encoder")

@@ -14,6 +14,7 @@ from ..boxes import cxcywh_to_xywh, iou
 from ..core import InputError, write_json
 from ..crops import normalize
 from ..models.checkpoints import open_model, read_card
+from ..models.exits import AtLayer
 from ..models.networks import FastSeqTrack
 from .recipes import RECIPES
 from .trainer import fitted, validation_pairs
@@ -26,10 +27,10 @@ def read_exits(model, batches: list[dict]) -> dict[str, torch.Tensor]:
     last, parts = model.config.decoder.depth if exits else 0, dict(overlap=[], score=[], absent=[])
     for batch in batches:
         search, templates, truth = normalize(batch["search"]), normalize(batch["templates"]), cxcywh_to_xywh(batch["box"])
-        exits = [model.predict(search, templates, exit="select", force_exit=at) for at in range(last + 1)]
+        exits = [model.predict(search, templates, mode="select", rule=AtLayer(at)) for at in range(last + 1)]
         parts["score"].append(torch.stack([made.score for made in exits]))
         parts["overlap"].append(torch.stack([iou(cxcywh_to_xywh(made.boxes), truth) for made in exits]))
-        parts["absent"].append(model.predict(search, templates.roll(1, 0), exit="none").score)
+        parts["absent"].append(model.predict(search, templates.roll(1, 0), mode="none").score)
     return {name: torch.cat(part, -1).float() for name, part in parts.items()}
 
 # %% ../../nbs/46_training.calibrate.ipynb #b8d153ec

@@ -45,7 +45,7 @@ def validate(model: nn.Module, batches: list[dict], device="cpu") -> dict:
     overlaps = []
     for batch in batches:
         search, templates = (normalize(batch[name].to(device)) for name in ("search", "templates"))
-        found = model.eval().predict(search, templates, exit="none", window=False).boxes.cpu()
+        found = model.eval().predict(search, templates, mode="none", window=False).boxes.cpu()
         overlaps.append(iou(cxcywh_to_xywh(found.float()), cxcywh_to_xywh(batch["box"])))
     overlaps = torch.cat(overlaps)
     return dict(iou=round(overlaps.mean().item(), 4), over_half=round((overlaps > 0.5).float().mean().item(), 4))
