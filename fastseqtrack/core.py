@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'CHECKOUT', 'WEIGHTS', 'InputError', 'UsageError', 'checked_name', 'raises', 'figures_dir', 'write_whole',
-           'write_json', 'seed_everything', 'resolve_device', 'device_label', 'commit', 'provenance', 'progress',
-           'show']
+           'write_json', 'check_outputs', 'seed_everything', 'resolve_device', 'device_label', 'commit', 'provenance',
+           'progress', 'show']
 
 # %% ../nbs/00_core.ipynb #e8ea6c38
 import difflib
@@ -89,6 +89,27 @@ def write_whole(path, data: bytes | str) -> Path:
 def write_json(path, value) -> Path:
     "Write `value` as readable JSON, in one step."
     return write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+# %% ../nbs/00_core.ipynb #0ff50002
+def check_outputs(outputs: dict[str, object], source=None) -> None:
+    """Raise `UsageError` unless these files, {option: path or None}, may be written.
+
+    Each must be a name in a folder that can be written to, no other output, not the source or a file in the
+    source's folder, and where it exists, a regular file."""
+    named = {option: Path(path) for option, path in outputs.items() if path is not None}
+    source = Path(source).resolve() if isinstance(source, str | Path) else None
+    taken: dict[Path, str] = {}
+    for option, path in named.items():
+        place = path.resolve()
+        if str(path) in ("", "."):
+            raise UsageError(f"{option} is empty", "give a file name; is a shell variable unset?")
+        if place in taken:
+            raise UsageError(f"{option} and {taken[place]} are one file, {path}", "give each its own name")
+        if place == source or source in place.parents and place.exists():
+            raise UsageError(f"{option} {path} is what is to be read", "give another name: it would be overwritten")
+        if place.exists() and not place.is_file():
+            raise UsageError(f"{option} {path} is no regular file", "give the name of a file")
+        taken[place] = option
 
 # %% ../nbs/00_core.ipynb #ee7258e1
 def seed_everything(seed: int) -> np.random.Generator:

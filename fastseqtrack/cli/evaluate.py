@@ -80,7 +80,7 @@ def pack(task, results, package) -> dict:
     return dict(package=str(write_package(task, results, package)))
 
 # %% ../../nbs/93_cli.evaluate.ipynb #9de745bf
-RUNNING = ("batch", "device", "merge", "exit", "tau", "tau_mean", "update_interval", "update_threshold", "window")
+RUNNING = ("batch", "device", "merge", "exit", "tau", "tau_mean", "update_interval", "update_threshold", "window", "peer_weights")
 BELONGS = dict.fromkeys(RUNNING, ("model",)) | dict(any_length=("results",), source=("server_report",), package=("model", "results"))
 
 
@@ -113,8 +113,9 @@ def fulfil(task, model, results, package, server_report, source, name, any_lengt
 
 # %% ../../nbs/93_cli.evaluate.ipynb #1b05a4ac
 @click.command()
-@click.option("--data", required=True, help="set:split, such as vasttrack:test, lasot:test, got10k:val, synthetic:test.")
-@click.option("--model", help="A model that ships, a file of weights, or opencv-csrt, opencv-kcf, opencv-mil.")
+@click.option("--data", required=True, help="set:split, such as vasttrack:test or synthetic:test; folder:PATH is your own.")
+@click.option("--model", help="A model that ships, a file of weights, or opencv-csrt, -kcf, -mil, -nano, -vit.")
+@click.option("--peer-weights", type=click.Path(exists=True, file_okay=False), help="Folder with the ONNX files of opencv-nano or opencv-vit.")
 @click.option("--out", type=click.Path(file_okay=False), help="Folder of results; a run that is there goes on where it was.")
 @click.option("--root", envvar="FASTSEQTRACK_DATA", help="Where data sets lie, each in its own folder.")
 @click.option("--batch", type=click.IntRange(1), default=1, help="Sequences that advance together.")
@@ -137,6 +138,8 @@ def evaluate(data, out, root, protocol, first, as_json, **wish):
     where it was. A sequence that fails is named at the end, and the exit code is 1.
 
     \b
+    fastseqtrack evaluate --data folder:my/clips --model fastseqtrack_nano --out results
+    fastseqtrack evaluate --data folder:my/clips --model opencv-nano --peer-weights models --out results
     fastseqtrack evaluate --data vasttrack:test --model fastseqtrack_nano --out results --batch 16
     torchrun --nproc-per-node 4 --no-python fastseqtrack evaluate --data lasot:test --model FILE --out results
     fastseqtrack evaluate --data lasot:test --model FILE --out results --merge

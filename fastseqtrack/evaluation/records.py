@@ -13,16 +13,17 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..core import WEIGHTS, InputError, UsageError, figures_dir, progress, provenance, write_whole
 from ..metrics.protocols import SequenceResult, evaluate
 from ..models.checkpoints import open_model
 from ..models.exits import ScoreAbove
-from ..tracking.opencv import PEERS, Peer, follow
+from ..tracking.base import TRACKERS
+from ..tracking.opencv import follow
 from ..tracking.tracker import Tracker
 
 # %% ../../nbs/60_evaluation.records.ipynb #e4747137
@@ -40,14 +41,20 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:12]
 
 
-def open_entry(name: str, device="cpu", weights=None, **settings) -> Entry:
-    """A peer, or a model that ships with the package (or the one in the file `weights`) and `Tracker` settings.
+def open_entry(name: str, device="cpu", weights=None, peer_weights=None, **settings) -> Entry:
+    """A registered tracker, or a model that ships with the package (or the one in the file `weights`) and `Tracker` settings.
 
-    Raises `InputError` or `UsageError` where the peer, the model or its weights are not there."""
-    if name in PEERS:
-        if told := [key for key, value in settings.items() if value not in (None, "auto", True)]:
-            raise UsageError(f"{name} has no setting {told[0]!r}", "leave it away")
-        return Entry(name, Peer(name), f"OpenCV {cv2.__version__}")
+    Raises `InputError` or `UsageError` where the tracker, the model or its weights are not there."""
+    if name in TRACKERS:
+        settings["peer_weights"] = peer_weights
+        given = {key: value for key, value in settings.items() if value not in (None, "auto", True)}
+        strange = given.keys() - signature(TRACKERS[name].make).parameters.keys()
+        if strange:
+            raise UsageError(f"{name} has no setting {min(strange)!r}", "leave it away")
+        tracker = TRACKERS[name].make(**given)
+        return Entry(name, tracker, getattr(tracker, "version", TRACKERS[name].version))
+    if peer_weights is not None:
+        raise UsageError(f"{name} is no tracker of OpenCV's", "leave --peer-weights away")
     tracker = Tracker(open_model(weights or name), device=device, **settings)
     digest = digest_of(Path(weights or WEIGHTS / f"{name}.safetensors").read_bytes())
     depth = "full" if tracker.how["mode"] == "none" else "early"  # host and select give equal boxes
