@@ -106,8 +106,8 @@ def time_decoders(job: Job, **how) -> list[dict]:
 def gpu_recipe(name: str, pairs: int) -> Recipe:
     "The recipe of a small preset for a GPU: batches of 256 at about the square root of 8 times the rate."
     recipe = RECIPES[name]
-    data = replace(recipe.data, hard_at=200_000, slots=512)
-    return replace(recipe, pairs=pairs, batch=256, rate=2.5 * recipe.rate, report=65_536, data=data)
+    data = replace(recipe.data, full_difficulty_at=200_000, slots=512)
+    return replace(recipe, pairs=pairs, batch=256, lr=2.5 * recipe.lr, report=65_536, data=data)
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #fa7f439d
 PART = 15 * 2**20  # bytes; 16 MiB is the most a file may have

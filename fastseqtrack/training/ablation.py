@@ -18,7 +18,7 @@ from ..models.presets import preset, with_settings
 from .calibrate import calibrate
 from .loss import LossConfig
 from .recipes import RECIPES, Recipe
-from .trainer import fitted, train, validation_pairs
+from .trainer import fitted, train, validation_batches
 
 # %% ../../nbs/47_training.ablation.ipynb #a0c477a5
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ START = WEIGHTS / "seqtrack_nano.safetensors"  # its encoder alone is taken
 def recipe_of(variant: Variant, pairs: int = PAIRS, seed: int = 0) -> Recipe:
     "The training of a variant: the nano recipe, shortened, on a world that is hard from the start, as the encoder knows it."
     nano = RECIPES["fastseqtrack_nano"]
-    return replace(nano, pairs=pairs, seed=seed, loss=replace(nano.loss, giou=variant.giou), data=replace(nano.data, hard_at=0))
+    return replace(nano, pairs=pairs, seed=seed, loss=replace(nano.loss, giou=variant.giou), data=replace(nano.data, full_difficulty_at=0))
 
 # %% ../../nbs/47_training.ablation.ipynb #404ebb5f
 def write_start(out) -> Path:
@@ -71,7 +71,7 @@ def train_variant(key: str, out, pairs: int = PAIRS, seed: int = 0, **how) -> Pa
     name = f"ablation_{key}" + (f"_s{seed}" if seed else "")
     recipe, command = recipe_of(variant, pairs, seed), f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
     weights = train(name, Path(out) / name, config=variant.config, recipe=recipe, init_from=write_start(out), command=command, **how)
-    calibrate(weights, batches=validation_pairs(fitted(recipe, variant.config)))
+    calibrate(weights, batches=validation_batches(fitted(recipe, variant.config)))
     return weights
 
 

@@ -17,22 +17,22 @@ class Recipe:
     "How a preset is trained. Section 4.1 (training); where it is silent, SeqTrack's configuration file."
     pairs: int = 30_000_000  # 500 epochs of 60 000
     batch: int = 128  # 8 GPUs x 16
-    rate: float = 1e-4  # peak learning rate of AdamW
-    encoder_rate: float = 0.1  # the encoder's share of it: it arrives pretrained
+    lr: float = 1e-4  # peak learning rate of AdamW
+    encoder_lr_factor: float = 0.1  # the encoder's share of it: it arrives pretrained
     weight_decay: float = 1e-4  # SeqTrack's
     warmup: int = 0  # steps over which the rate rises; a pretrained encoder needs none
     decay_from: float = 0.8  # share of the pairs after which the rate falls: 400 of 500 epochs
     decay_to: float = 0.1  # what it falls to, as a share of the peak
     decay: str = "step"  # at once, or along a straight line ("linear")
-    clip: float = 0.1  # largest norm of the gradient
-    average: float = 0.0  # share of the old weights in a running average, kept for use; 0 keeps the last weights
+    max_grad_norm: float = 0.1  # largest norm of the gradient
+    ema_decay: float = 0.0  # share of the old weights in a running average, kept for use; 0 keeps the last weights
     report: int = 60_000  # pairs between validations and checkpoints: the paper's epoch
     loss: LossConfig = LossConfig()
     data: PairConfig = PairConfig()
-    checked: int = 256  # pairs of the validation set
+    validation_pairs: int = 256  # pairs of the validation set
     seed: int = 0
 
-    def factor(self, step: int) -> float:
+    def lr_factor(self, step: int) -> float:
         "The learning rate of a step, as a share of the peak."
         if step < self.warmup:
             return (step + 1) / self.warmup
@@ -45,14 +45,14 @@ class Recipe:
 NANO_DATA = PairConfig(
     max_gap=100, center_jitter=2.5, scale_jitter=0.35,  # milder: the same capacity need not cover the paper's whole range
     template_jitter=0.1, contrast=0.25, cast=0.08, noise=0.25, blur=0.2, jpeg=0.25,  # carry over to real clips
-    hard_at=60_000, reuse=8,  # the world grows hard with the model, over its first fifth
+    full_difficulty_at=60_000, reuse=8,  # the world grows hard with the model, over its first fifth
 )
 
 # %% ../../nbs/44_training.recipes.ipynb #6ec82b11
 NANO = Recipe(
-    pairs=320_000, batch=32, rate=1e-3, encoder_rate=1.0,  # from scratch: all parts learn alike
+    pairs=320_000, batch=32, lr=1e-3, encoder_lr_factor=1.0,  # from scratch: all parts learn alike
     weight_decay=0.01, warmup=300, decay_from=2 / 3, decay_to=0.02, decay="linear",
-    clip=1.0, average=0.999, report=16_384, loss=LossConfig(dense=10.0), data=NANO_DATA,
+    max_grad_norm=1.0, ema_decay=0.999, report=16_384, loss=LossConfig(dense=10.0), data=NANO_DATA,
 )
 
 # %% ../../nbs/44_training.recipes.ipynb #030cb958
