@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastseqtrack import book, rules
+from fastseqtrack import book, packages
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = book.chapters(ROOT)
@@ -48,31 +48,39 @@ def test_every_notebook_is_a_chapter_or_the_front_page(root):
 
 
 def test_chapters_import_only_earlier_ones():
-    assert rules.order_faults(CHAPTERS) == []
+    assert book.order_faults(CHAPTERS) == []
 
 
 def test_modules_import_only_earlier_ones():
-    modules = [rules.module_name(book.read_cells(path)) for path in CHAPTERS]
+    modules = [module for path in CHAPTERS if (module := book.module_name(book.read_cells(path)))]
+    graph = packages.import_graph()
+    assert sorted(graph) == sorted(modules)
     for number, module in enumerate(modules):
-        text = (ROOT / "fastseqtrack" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
-        imported = rules.imported_modules(text, module.rpartition(".")[0])
-        assert imported <= set(modules[:number]), module
+        assert graph[module] <= set(modules[:number]), module
+
+
+def test_packages_import_one_way():
+    assert packages.arrow_faults(packages.import_graph()) == []
+
+
+def test_map_of_the_packages_is_drawn_from_the_imports(root):
+    assert (root / packages.MAP).read_text(encoding="utf-8") == packages.draw_map(packages.import_graph())
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter_keeps_the_budgets(path):
-    assert rules.chapter_faults(path) == []
+    assert book.chapter_faults(path) == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_module_keeps_the_budgets(path):
-    assert rules.module_faults(path) == []
+    assert book.module_faults(path) == []
 
 
 def test_front_page_keeps_the_rules_of_cells():
     cells = book.read_cells(ROOT / "nbs" / "index.ipynb")
-    assert [fault for cell in cells for fault in rules.cell_faults(cell)] == []
-    assert (ROOT / "nbs" / "index.ipynb").stat().st_size <= rules.Rules.size
+    assert [fault for cell in cells for fault in book.cell_faults(cell)] == []
+    assert (ROOT / "nbs" / "index.ipynb").stat().st_size <= book.Rules.size
 
 
 def test_readme_is_the_front_page(root):
