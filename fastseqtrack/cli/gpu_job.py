@@ -18,10 +18,10 @@ import click
 import torch
 
 from ..core import progress, provenance, resolve_device, write_json, write_whole
-from ..models.complexity import measure_speed
 from ..models.exits import ScoreAbove
 from ..models.networks import build
 from ..models.presets import preset
+from ..models.speed import measure_speed
 from ..paper.table1 import run_decoder_speed
 from ..training.recipes import RECIPES, Recipe
 from ..training.trainer import STATE, train

@@ -16,7 +16,8 @@ import numpy as np
 from ..core import InputError, figures_dir, provenance, resolve_device
 from ..data.synthetic import open_synthetic
 from ..evaluation.records import RunOptions, open_entry, run_records, summarize
-from ..models.complexity import TABLE1_CASES, count, measure_speed
+from ..models.complexity import count
+from ..models.speed import TABLE1_CASES, measure_speed
 from .numbers import paper_row
 from .tables import COUNTS, MODELS1, SMALL_WORLD, TRACKERS, UNIT, is_gpu, load_world, merge_speed, read_speed, speed_file
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from ..core import provenance, resolve_device, write_json
-from ..models.complexity import blank_images, time_frame
+from ..models.complexity import blank_images
 from ..models.networks import build
 from ..models.presets import preset
+from ..models.speed import time_frame
 from .tables import MODELS1, read_speed, speed_file
 
 # %% ../../nbs/72_paper.table1.ipynb #4444521c
