@@ -19,7 +19,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -28,7 +27,7 @@ from ..core import InputError, UsageError, checked_name, progress, provenance
 from ..core import resolve_device, seed_everything, write_json, write_whole
 from ..crops import normalize
 from ..data.synthetic import World
-from ..models.checkpoints import save_checkpoint
+from ..models.checkpoints import from_official, read_checkpoint, save_checkpoint
 from ..models.encoder import load_backbone
 from ..models.networks import SeqTrack, build
 from ..models.presets import preset as preset_config
@@ -213,9 +212,10 @@ def start_from(model: nn.Module, path):
     "Begin with the weights of a checkpoint, as far as names and shapes agree: at least an encoder. `mae`: MAE's backbone, from timm."
     if path == "mae":
         return load_backbone(model.encoder)
-    if not Path(path).is_file():
-        raise InputError(f"there is no checkpoint {path}", "give a .safetensors file, or mae")
-    weights, own = load_file(path), model.state_dict()
+    weights, official = read_checkpoint(path)
+    if official:
+        weights = from_official(weights, model.config.tokens.search_tokens)
+    own = model.state_dict()
     same = {name: value.float() for name, value in weights.items() if name in own and value.shape == own[name].shape}
     if not any(name.startswith("encoder.") for name in same):
         raise InputError(f"{path} holds no encoder of this size", "give the weights of a model with the same encoder")
