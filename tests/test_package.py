@@ -167,12 +167,12 @@ def test_shipped_weights_are_small_and_have_a_card(root):
 
 def test_committed_records_are_of_the_shipped_weights(root):
     "A record says of which weights and settings it is; drawn beside other weights it would be a number of nothing we ship."
-    from fastseqtrack.evaluation.records import open_entry, read_records
+    from fastseqtrack.evaluation.records import open_entry, read_lines
     records, expected, found = root / "figures" / "records", {}, {}
     models = [*records.glob("ablation-test/ablation_*.jsonl"), *records.glob("synthetic-test/*_nano.jsonl"), *records.glob("exits/*.jsonl")]
     for path in sorted(path for path in models if not re.search(r"_s[1-9]\d*$", path.stem)):  # weights of further seeds do not ship
         how = dict(exit="none") if path.parent.name == "exits" else {}
-        expected[path], found[path] = {open_entry(path.stem, **how).version}, {record["version"] for record in read_records(path).values()}
+        expected[path], found[path] = {open_entry(path.stem, **how).version}, {record["version"] for record in read_lines(path).values()}
     for path in sorted((records / "exits").glob("*-tau.json")):
         tracked = json.loads(path.read_text(encoding="utf-8"))
         taus = [run["tau"] for run in tracked["runs"]]

@@ -59,19 +59,19 @@ class SequenceState:
         self._order()
 
 # %% ../../nbs/62_evaluation.batched.ipynb #7cba2eaf
-def lockstep(who: Entry, sequences, batch: int = 8, readers: int | None = None) -> Iterator[tuple]:
+def lockstep(entry: Entry, sequences, batch: int = 8, readers: int | None = None) -> Iterator[tuple]:
     """Each sequence with its trace, or with the exception that stopped it; `batch` of them advance together.
 
     `readers` threads read frames beside it. Raises `UsageError` for a tracker without a batch (OpenCV's)."""
-    if not isinstance(who.tracker, TrackingLoop):
-        raise UsageError(f"{who.name} follows one target at a time", "leave --batch away, or give it 1")
+    if not isinstance(entry.tracker, TrackingLoop):
+        raise UsageError(f"{entry.name} follows one target at a time", "leave --batch away, or give it 1")
     waiting = deque(sorted(sequences, key=len, reverse=True))
     with ThreadPoolExecutor(readers or min(batch, os.cpu_count() or 1)) as pool:
         lanes = []
         while waiting or lanes:
             while waiting and len(lanes) < batch:
                 lanes.append(SequenceState(waiting.popleft(), pool))
-            failed = _advance(who.tracker, lanes, batch)
+            failed = _advance(entry.tracker, lanes, batch)
             over = [lane for lane in lanes if lane in failed or not lane.coming]
             lanes = [lane for lane in lanes if lane not in over]
             for lane in over:

@@ -7,7 +7,7 @@ __all__ = ['MIN_SEEDS', 'LOST', 'OFTEN', 'judge_step', 'judge_exits', 'judge_ove
            'judge_attention']
 
 # %% ../../nbs/83a_paper.accuracy.ipynb #55e33f49
-from ..evaluation.records import read_records, records_file
+from ..evaluation.records import read_truths, records_file
 from .exit_study import DROP
 from .figure3 import ATTRIBUTE_NAMES, best_on, figure3_sources
 from .figure4 import TOKENS
@@ -29,7 +29,7 @@ def judge_step(found: Findings, key: str, base: str, better: bool = True) -> Ver
     point, ends = gain(sums[key][:seeds], sums[base][:seeds], draws(sums[key].shape[1]))
     low, high = ends[:, 0]
     told = f"{point[0]:+.2f} AO [{low:+.2f}, {high:+.2f}] of #{key} over #{base}, {seeds} seed{'s' * (seeds > 1)}, small scale"
-    sources = [record for name in (key, base) for own in records[name][:seeds] for record in own.values()]
+    sources = [record.source for name in (key, base) for own in records[name][:seeds] for record in own.values()]
     if seeds < MIN_SEEDS:
         return needs(f"{MIN_SEEDS} seeds of training: the interval covers sequences only, no sign is claimed", told, sources)
     if better and (low > 0 or high < 0):
@@ -72,7 +72,7 @@ def judge_overthinking(found: Findings, model: str = "ablation_4", harmful: bool
 def whole(data: str, folder=None) -> bool:
     "Whether all sequences of a benchmark are there; the small world is whole at any size."
     wanted = [benchmark.sequences for benchmark in BENCHMARKS if benchmark.data == data]
-    return not wanted or len(read_records(records_file(data, "truth", folder))) == wanted[0]
+    return not wanted or len(read_truths(records_file(data, "truth", folder))) == wanted[0]
 
 
 def judge_attributes(found: Findings) -> Verdict:

@@ -28,8 +28,8 @@ from .tables import SMALL_WORLD, TRACKERS, write_small_scale, write_table1
 def _write_filmstrip(out, evidence: Evidence) -> list[Path]:
     own = evidence.records[TRACKERS[0]]
     truth = evidence.truths[name := typical(own)]
-    sequence = next((s for s in small_world(length=len(truth["boxes"])) if s.name == name), None)
-    if sequence is None or not np.allclose(sequence.boxes, truth["boxes"], atol=0.02):
+    sequence = next((s for s in small_world(length=len(truth.boxes)) if s.name == name), None)
+    if sequence is None or not np.allclose(sequence.boxes, truth.boxes, atol=0.02):
         raise InputError(f"{name} is not the sequence it was when the records were made", "run `fastseqtrack reproduce --full`")
     figure, data = filmstrip(own[name], truth, sequence)
     return save_figure(out, figure, "filmstrip", data)
@@ -43,7 +43,7 @@ def _write_success(out, evidence: Evidence) -> list[Path]:
 
 # %% ../../nbs/85_paper.artefacts.ipynb #a334df44
 def _all_records(evidence: Evidence) -> list[dict]:
-    return [record for own in evidence.records.values() for record in own.values()]
+    return [record.source for own in evidence.records.values() for record in own.values()]
 
 
 FIGURE3 = (("vasttrack-test", "fastseqtrack_b256"), (SMALL_WORLD, OURS))  # data set, and the tracker whose rank is stated
@@ -68,7 +68,7 @@ ARTEFACTS = {
     "table2": Artefact("73_paper.table2", lambda out, e: write_table2(out, e.folder), lambda e: table2_sources(e.folder), ("world",)),
     "table3": Artefact("74_paper.table3", lambda out, e: write_table3(out, e.folder), lambda e: table3_sources(e.folder), ("ablation",)),
     "small_scale": Artefact("71_paper.tables", lambda out, e: write_small_scale(out, e.records, e.truths), _all_records, ("world",)),
-    "filmstrip": Artefact("75_paper.figures", _write_filmstrip, lambda e: [*e.records[TRACKERS[0]].values()], ("world",)),
+    "filmstrip": Artefact("75_paper.figures", _write_filmstrip, lambda e: [record.source for record in e.records[TRACKERS[0]].values()], ("world",)),
     "success": Artefact("75_paper.figures", _write_success, _all_records, ("world",)),
     "figure3": Artefact("76_paper.figure3", lambda out, e: write_figure3(out, *figure3_world(e.folder), e.folder),
                         lambda e: figure3_sources(figure3_world(e.folder)[0], e.folder), ("world",)),

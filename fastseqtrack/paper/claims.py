@@ -131,7 +131,7 @@ def step_sources(key: str, found: Findings) -> list[dict]:
     "The records that the small-scale gain of a variant over its base rests on; nothing where one of the two has none."
     records, sums = found.ablation
     both = (key, VARIANTS[key].on)
-    return [record for name in both for own in records[name] for record in own.values()] if sums.keys() >= {*both} else []
+    return [record.source for name in both for own in records[name] for record in own.values()] if sums.keys() >= {*both} else []
 
 
 def judge_number(cell: PaperValue, found: Findings) -> Verdict:

@@ -20,7 +20,7 @@ from ..boxes import clip_box, iou
 from ..core import InputError, figures_dir, progress, provenance, write_json
 from ..crops import Crop
 from ..data.synthetic import open_synthetic
-from ..evaluation.records import Entry, open_entry, read_records, run_records, summarize, truth_digest, truth_of, write_records
+from ..evaluation.records import Entry, open_entry, read_lines, run_records, summarize, truth_digest, truth_of, write_records
 from ..models.exits import MAX_SCORE
 from ..training.calibrate import sweep
 from .attention_records import LARGE
@@ -67,7 +67,7 @@ def trace_record(who: Entry, sequence, command: str) -> dict:
     seen = np.ones(len(sequence), bool) if sequence.absent is None else ~np.asarray(sequence.absent, bool)
     overlaps = iou(boxes, sequence.boxes[1:])[:, seen[1:]]
     numbers = dict(iou=(1000 * overlaps).round().astype(int).tolist(), score=(100 * scores[:, seen[1:]]).round().astype(int).tolist())
-    head = dict(sequence=sequence.name, tracker=who.name, version=who.version, truth=truth_digest(truth), attributes=truth["attributes"])
+    head = dict(sequence=sequence.name, tracker=who.name, version=who.version, truth=truth_digest(truth), attributes=truth.attributes)
     return head | numbers | provenance(command, who.device)
 
 # %% ../../nbs/80_paper.exit_records.ipynb #c4b6488e
@@ -80,7 +80,7 @@ def measure_traces(model: str, sequences, folder=None, device="cpu", command: st
     "One trace record a sequence, by name: read where a valid one exists, measured and kept otherwise."
     who, path = tracer(model, device, weights), exits_dir(folder) / f"{model}.jsonl"
     digests = {sequence.name: truth_digest(truth_of(sequence)) for sequence in sequences}
-    kept = {name: record for name, record in read_records(path).items() if record["version"] == who.version and record["truth"] == digests.get(name)}
+    kept = {name: record for name, record in read_lines(path).items() if record["version"] == who.version and record["truth"] == digests.get(name)}
     for sequence in progress([sequence for sequence in sequences if sequence.name not in kept], f"{model}, every exit"):
         kept[sequence.name] = trace_record(who, sequence, command)
         write_records(path, kept)
@@ -110,10 +110,10 @@ def tau_run(model: str, tau: float, sequences, folder, device="cpu", command: st
             return run
     records = run_records(replace(who, name=f"tau-{tau:g}"), model, sequences, command, folder)
     scores = summarize(records, {sequence.name: truth_of(sequence) for sequence in sequences})
-    counts = {name: [record["exit_histogram"].get(str(layer), 0) for layer in range(who.tracker.config.decoder.depth + 1)]
+    counts = {name: [record.exit_histogram.get(str(layer), 0) for layer in range(who.tracker.config.decoder.depth + 1)]
               for name, record in records.items()}
     numbers = {key: round(scores[key], 3) for key in ("ao", "sr50", "sr75", "mean_exit")}
-    rows = {name: [record["ao"], *counts[name]] for name, record in records.items()}
+    rows = {name: [record.accuracy["ao"], *counts[name]] for name, record in records.items()}
     return dict(tau=tau, version=who.version) | numbers | dict(sequences=rows) | provenance(command, who.device)
 
 # %% ../../nbs/80_paper.exit_records.ipynb #39069ef3
@@ -154,7 +154,7 @@ def shown_model(folder=None) -> str:
 
 def load_exits(model: str, folder=None) -> tuple[dict, dict]:
     "Traces by sequence, and the runs of `model` with full depth as the last. Raises `InputError` where there are none."
-    traces, path = read_records(exits_dir(folder) / f"{model}.jsonl"), exits_dir(folder) / f"{model}-tau.json"
+    traces, path = read_lines(exits_dir(folder) / f"{model}.jsonl"), exits_dir(folder) / f"{model}-tau.json"
     if not traces or not path.is_file():
         raise InputError(f"no records yet of the exits of {model}", "run `fastseqtrack reproduce --full`, which makes them")
     tracked = json.loads(path.read_text())

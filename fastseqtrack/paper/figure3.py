@@ -15,7 +15,7 @@ import pandas as pd
 import seaborn as sns
 
 from ..core import InputError, write_whole
-from ..evaluation.records import read_records, records_file, result_of, truth_digest
+from ..evaluation.records import read_records, read_truths, records_file, result_of, truth_digest
 from ..metrics.protocols import by_attribute
 from .figures import PAGE, figure_style, save_figure, tracker_styles
 from .table2 import BENCHMARKS
@@ -28,12 +28,12 @@ ATTRIBUTE_NAMES = {"LR": "Low Resolution", "SV": "Scale Variation", "FM": "Fast 
 
 # %% ../../nbs/76_paper.figure3.ipynb #4b25ccae
 def _is_complete(own: dict, truths: dict) -> bool:
-    return all(name in own and own[name]["truth"] == truth_digest(truth) for name, truth in truths.items())
+    return all(name in own and own[name].truth == truth_digest(truth) for name, truth in truths.items())
 
 
 def tracked(data: str = SMALL_WORLD, folder=None) -> tuple[dict, dict]:
     "Records by tracker, and the truth, of a data set; a tracker with a missing or stale record is left out."
-    truths = read_records(at := records_file(data, "truth", folder))
+    truths = read_truths(at := records_file(data, "truth", folder))
     trackers = sorted(path.stem for path in at.parent.glob("*.jsonl") if path != at)
     found = {tracker: read_records(records_file(data, tracker, folder)) for tracker in trackers}
     return {tracker: own for tracker, own in found.items() if _is_complete(own, truths)}, truths
@@ -44,7 +44,7 @@ PROTOCOL = "vasttrack-python"
 
 def score_attributes(records: dict, truths: dict) -> dict[str, dict]:
     "tracker -> attribute -> `Evaluation`, in VastTrack's order; attributes that no sequence has are missing."
-    marks = {name: tuple(truth["attributes"]) for name, truth in truths.items()}
+    marks = {name: tuple(truth.attributes) for name, truth in truths.items()}
     return {tracker: by_attribute(PROTOCOL, [result_of(own[name], truths[name]) for name in truths], marks, ATTRIBUTE_NAMES)
             for tracker, own in records.items()}
 
@@ -167,4 +167,4 @@ def write_figure3(out, data: str = SMALL_WORLD, tracker: str = OURS, folder=None
 
 def figure3_sources(data: str = SMALL_WORLD, folder=None) -> list[dict]:
     "The records that the figure rests on."
-    return [record for own in tracked(data, folder)[0].values() for record in own.values()]
+    return [record.source for own in tracked(data, folder)[0].values() for record in own.values()]

@@ -18,7 +18,7 @@ import seaborn as sns
 
 from ..boxes import iou
 from ..core import InputError, write_whole
-from ..evaluation.records import result_of
+from ..evaluation.records import Record, Truth, result_of
 from ..metrics.protocols import evaluate
 from ..tracking.base import EXIT_COLORS, GIVEN
 
@@ -72,13 +72,13 @@ def exit_color(layer: int) -> tuple:
     return (0.55, 0.55, 0.55) if layer == GIVEN else tuple(np.array(EXIT_COLORS[layer]) / 255)
 
 
-def filmstrip_data(record: dict, truth: dict) -> pd.DataFrame:
+def filmstrip_data(record: Record, truth: Truth) -> pd.DataFrame:
     "One row a frame: predicted and true box, overlap (0 to 1), exit (-1 where none spoke) and score."
-    frames = len(record["boxes"])
-    boxes = np.hstack([record["boxes"], truth["boxes"]])  # (N, 4), (N, 4) -> (N, 8)
+    frames = len(record.boxes)
+    boxes = np.hstack([record.boxes, truth.boxes])  # (N, 4), (N, 4) -> (N, 8)
     columns = dict(zip(["x", "y", "w", "h", "true_x", "true_y", "true_w", "true_h"], boxes.T))
-    exits, scores = record["exits"] or [GIVEN] * (frames - 1), record["scores"] or [None] * (frames - 1)
-    overlaps = iou(record["boxes"], truth["boxes"]).round(4)
+    exits, scores = record.exits or [GIVEN] * (frames - 1), record.scores or [None] * (frames - 1)
+    overlaps = iou(record.boxes, truth.boxes).round(4)
     return pd.DataFrame({"frame": range(frames)} | columns | {"iou": overlaps, "exit": [GIVEN, *exits], "score": [None, *scores]})
 
 # %% ../../nbs/75_paper.figures.ipynb #99e05c68
@@ -105,7 +105,7 @@ def _draw_overlap(axis, data: pd.DataFrame):
     axis.legend(handles=shown, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=1)
 
 # %% ../../nbs/75_paper.figures.ipynb #2dcb97cc
-def filmstrip(record: dict, truth: dict, sequence, count: int = 6):
+def filmstrip(record: Record, truth: Truth, sequence, count: int = 6):
     "The figure of one tracked sequence, and its data. `sequence` renders the frames; record and truth say what to draw."
     data = filmstrip_data(record, truth)
     with figure_style():
@@ -118,11 +118,11 @@ def filmstrip(record: dict, truth: dict, sequence, count: int = 6):
 # %% ../../nbs/75_paper.figures.ipynb #cd1d764d
 def typical(records: dict[str, dict]) -> str:
     "The name of a typical sequence: many different exits, AO nearest to the median. Raises `InputError` without records."
-    scored = {name: record["ao"] for name, record in records.items() if record["ao"] is not None}
+    scored = {name: ao for name, record in records.items() if (ao := record.accuracy["ao"]) is not None}
     if not scored:
         raise InputError("there is no record to choose a sequence from", "run `fastseqtrack reproduce --full`, which makes them")
     def kinds(name):
-        return len(set(records[name]["exits"] or ()))
+        return len(set(records[name].exits or ()))
     middle, most = float(np.median([*scored.values()])), max(map(kinds, scored))
     return min((name for name in scored if kinds(name) == most), key=lambda name: (abs(scored[name] - middle), name))
 

@@ -103,7 +103,7 @@ def finished_frames(model: str, weights: str, task: Task) -> int:
     "Frames of the sequences that these weights have been run on. Raises `InputError` for damaged records."
     version, lengths = f"weights {digest_of(Path(weights).read_bytes())},", {sequence.name: len(sequence) for sequence in task.sequences}
     records = read_records(records_file(task.key, model, task.out)).values()
-    return sum(own["frames"] for own in records if own["version"].startswith(version) and own["frames"] == lengths.get(own["sequence"]))
+    return sum(own.frames for own in records if own.version.startswith(version) and own.frames == lengths.get(own.sequence))
 
 
 def plan_job(model: str, benchmark: Benchmark, weights: str | None, fault: str, task: PartTask) -> Job:

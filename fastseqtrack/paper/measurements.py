@@ -113,7 +113,7 @@ def check_scores(recorded: Evidence, anew: Evidence) -> list[Check]:
 def check_world(recorded: Evidence, anew: Evidence) -> list[Check]:
     "The boxes of the test world against those of the records: the largest difference in px."
     names = anew.truths.keys() & recorded.truths.keys()
-    gaps = [float(np.abs(np.subtract(anew.truths[name]["boxes"], recorded.truths[name]["boxes"])).max()) for name in names]
+    gaps = [float(np.abs(np.subtract(anew.truths[name].boxes, recorded.truths[name].boxes)).max()) for name in names]
     return [close(f"largest difference in px of the true boxes of {len(names)} sequences", 0.0, max(gaps, default=None), 0.02)]
 
 # %% ../../nbs/82_paper.measurements.ipynb #5f199b8a

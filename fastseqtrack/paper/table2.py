@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..core import InputError
 from ..data.layouts import LAYOUTS, Layout, names_in
-from ..evaluation.records import read_records, records_file, result_of, summarize
+from ..evaluation.records import read_records, read_truths, records_file, result_of, summarize
 from ..evaluation.submissions import server_file
 from ..metrics.protocols import evaluate
 from .numbers import ELSEWHERE, paper_values
@@ -88,12 +88,12 @@ def benchmark_score(benchmark: Benchmark, tracker: str, folder=None) -> Score:
         return Score(reason="its server has not been asked; `fastseqtrack evaluate --server-report FILE` records the answer")
     if len(records) != benchmark.sequences:
         return Score(reason=f"{len(records)} of {benchmark.sequences} sequences run" if records else "not run: needs the data and trained weights")
-    truths = read_records(records_file(benchmark.data, "truth", folder))
+    truths = read_truths(records_file(benchmark.data, "truth", folder))
     try:
         scores = summarize(records, truths, benchmark.layout.protocol)
     except InputError as error:  # records of another truth
         return Score(reason=error.cause)
-    return Score(_by_column(benchmark, scores), tuple(records.values()))
+    return Score(_by_column(benchmark, scores), tuple(record.source for record in records.values()))
 
 
 def _by_column(benchmark: Benchmark, scores: dict) -> dict[str, float]:
@@ -158,7 +158,7 @@ def table2_data(folder=None) -> pd.DataFrame:
 def table2_sources(folder=None) -> list[dict]:
     "Every measurement that Table 2 rests on."
     own = [source for tracker in entrants(folder) for benchmark in BENCHMARKS for source in benchmark_score(benchmark, tracker, folder).sources]
-    return own + [record for records in load_world(folder=folder)[0].values() for record in records.values()]
+    return own + [record.source for records in load_world(folder=folder)[0].values() for record in records.values()]
 
 # %% ../../nbs/73_paper.table2.ipynb #67e742a8
 HEADS2 = dict(auc="AUC", np="P_Norm", p="P", ao="AO", sr50="SR0.5", sr75="SR0.75", fps="fps")

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import WEIGHTS
-from ..evaluation.records import read_records, records_file, result_of, truth_digest
+from ..evaluation.records import read_records, read_truths, records_file, result_of, truth_digest
 from ..metrics.toolkits import GOT10K_THRESHOLDS, got10k_overlaps
 from ..models.checkpoints import read_card
 from ..training.ablation import VARIANTS
@@ -74,10 +74,10 @@ def variant_files(key: str, folder=None) -> list[Path]:
 
 def load_ablation(folder=None) -> tuple[dict[str, list[dict]], dict]:
     "Valid records by variant, a table by sequence for each seed, and the truths. A variant without any has an empty list."
-    truths = read_records(records_file(ABLATION_WORLD, "truth", folder))
+    truths = read_truths(records_file(ABLATION_WORLD, "truth", folder))
     digests = {name: truth_digest(truth) for name, truth in truths.items()}
     def valid(path):
-        return {name: record for name, record in read_records(path).items() if record["truth"] == digests.get(name)}
+        return {name: record for name, record in read_records(path).items() if record.truth == digests.get(name)}
     return {key: [own for path in variant_files(key, folder) if (own := valid(path))] for key in VARIANTS}, truths
 
 
@@ -113,7 +113,7 @@ def table3_data(folder=None) -> pd.DataFrame:
         row = dict(row=f"#{key}", method=VARIANTS[key].label, builds_on=base and f"#{base}") | printed.get(key, {})
         if key in sums:
             row |= {f"ours_{score}": round(float(value), 2) for score, value in zip(SCORES, pooled(sums[key].sum(1)).mean(0))}
-            row |= {name: records[key][0][names[0]][name] for name in ("device", "date")}
+            row |= {name: getattr(records[key][0][names[0]], name) for name in ("device", "date")}
         row |= _gains(sums, key, base and "0", weights, "over0") | _gains(sums, key, base, weights, "over_base")
         rows.append(row | dict(seeds=len(records[key]), sequences=len(names), reason="" if key in sums else NO_RECORDS))
     return pd.DataFrame(rows, columns=COLUMNS3)
@@ -179,4 +179,4 @@ def write_table3(out, folder=None) -> list[Path]:
 def table3_sources(folder=None) -> list[dict]:
     "Every measurement that Table 3 rests on."
     records = load_ablation(folder)[0]
-    return [record for key in ROWS3 for own in records[key] for record in own.values()]
+    return [record.source for key in ROWS3 for own in records[key] for record in own.values()]

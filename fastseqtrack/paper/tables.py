@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..core import InputError, figures_dir, write_json, write_whole
-from ..evaluation.records import read_records, records_file, summarize
+from ..evaluation.records import read_records, read_truths, records_file, summarize
 from ..models.complexity import count
 from .numbers import paper_row
 
@@ -168,7 +168,7 @@ SMALL_WORLD = "synthetic-test"  # the folder of its records
 
 def load_world(data: str = SMALL_WORLD, trackers=TRACKERS, folder=None) -> tuple[dict, dict]:
     "Records by tracker, and the truth, of a data set; a tracker without records has an empty table."
-    truths = read_records(records_file(data, "truth", folder))
+    truths = read_truths(records_file(data, "truth", folder))
     return {tracker: read_records(records_file(data, tracker, folder)) for tracker in trackers}, truths
 
 
@@ -177,8 +177,8 @@ def small_scale_data(records: dict, truths: dict) -> pd.DataFrame:
     rows = []
     for tracker, own in records.items():
         scores = {key: value if value is None else round(value, 2) for key, value in summarize(own, truths).items()} if own else {}
-        first = next(iter(own.values()), {})
-        rows.append(dict(tracker=tracker) | scores | {key: first.get(key) for key in ("protocol", "device", "date", "version")})
+        first = next(iter(own.values()), None)
+        rows.append(dict(tracker=tracker) | scores | {key: getattr(first, key, None) for key in ("protocol", "device", "date", "version")})
     scored = ["ao", "sr50", "sr75", "fps", "mean_exit", "sequences"]
     return pd.DataFrame(rows, columns=["tracker", *scored, "protocol", "device", "date", "version"])
 

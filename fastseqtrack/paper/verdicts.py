@@ -206,9 +206,9 @@ def judge_speedup(found: Findings) -> Verdict:
     nano = [[*found.records.get(name, {}).values()] for name in ("fastseqtrack_nano", "seqtrack_nano")]
     if not all(nano):
         return needs(NO_GPU)
-    rates = [sum(record["frames"] - 1 for record in own) / sum(record["seconds"] for record in own) for own in nano]
+    rates = [sum(record.frames - 1 for record in own) / sum(record.seconds for record in own) for own in nano]
     why = "small models on a CPU, with exits; " + (f"at the paper's size on a CPU: {pair[0]['fps'] / pair[1]['fps']:.2f}" if all(pair) else NO_GPU)
-    return decide(rates[0] / rates[1] >= CLOSE * paper, f"{rates[0] / rates[1]:.2f}", why, sum(nano, []), small=True)
+    return decide(rates[0] / rates[1] >= CLOSE * paper, f"{rates[0] / rates[1]:.2f}", why, [record.source for own in nano for record in own], small=True)
 
 # %% ../../nbs/83_paper.verdicts.ipynb #b0d1a7c4
 def judge_decoder(found: Findings) -> Verdict:
