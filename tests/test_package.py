@@ -158,7 +158,8 @@ def test_a_wheel_carries_every_committed_file(root):
 def test_shipped_weights_are_small_and_have_a_card(root):
     from fastseqtrack.training.ablation import VARIANTS
     weights = sorted((root / "fastseqtrack" / "weights").glob("*.safetensors"))
-    assert {path.stem for path in weights} == {"fastseqtrack_nano", "seqtrack_nano", *(f"ablation_{key}" for key in VARIANTS)}
+    ablation = {f"ablation_{key}" for key in VARIANTS}
+    assert {path.stem for path in weights} == {"fastseqtrack_nano", "fastseqtrack_video", "seqtrack_nano", *ablation}
     assert sum(path.stat().st_size for path in weights) <= 40e6
     for path in weights:
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

@@ -74,7 +74,7 @@ def train_preset(preset, out, mixture, judges, **settings) -> None:
 @click.option("--workers", type=int, default=1, help="Processes that prepare pairs.")
 @click.option("--threads", type=int, help="Threads of the model on a CPU.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
-@click.option("--init-from", help="A checkpoint to start from, or mae for MAE's backbone.")
+@click.option("--init-from", help="A checkpoint to start from; mae for MAE's backbone, stem for the hybrid stem alone.")
 @click.option("--resume/--restart", default=True, help="Go on with the run in --out, or begin anew.")
 @click.option("--ablation", is_flag=True, help="Instead of a preset, the models of Table 3, each in its own folder of --out.")
 @click.option("--only", help="One model of the ablation, such as 4.")
@@ -86,6 +86,7 @@ def train(preset, out, ablation, only, data, weight, strict, validation, root, *
 
     \b
     fastseqtrack train fastseqtrack_nano --out runs/nano --minutes 60
+    fastseqtrack train fastseqtrack_video --out runs/video --init-from stem --root /data --data photographic:train
     fastseqtrack train --ablation --out runs/ablation
     fastseqtrack train fastseqtrack_b256 --out runs/b256 --data paper --root /data --init-from mae --workers 16
     """

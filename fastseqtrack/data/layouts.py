@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['LASOT', 'GOT10K', 'TRACKINGNET', 'VASTTRACK', 'TNL2K', 'COCO', 'OTB', 'VOT', 'DAVIS', 'UAV123', 'NFS', 'FOLDER',
-           'SYNTHETIC', 'LAYOUTS', 'ATTRIBUTE_NAMES', 'DATA_ROOT', 'CONFIG', 'tomllib', 'Split', 'Layout', 'layout',
-           'names_in', 'FrameRange', 'frame_ranges', 'read_places', 'data_root']
+           'SYNTHETIC', 'PHOTOGRAPHIC', 'LAYOUTS', 'ATTRIBUTE_NAMES', 'DATA_ROOT', 'CONFIG', 'tomllib', 'Split',
+           'Layout', 'layout', 'names_in', 'FrameRange', 'frame_ranges', 'read_places', 'data_root']
 
 # %% ../../nbs/24_data.layouts.ipynb #47534f95
 import os
@@ -184,9 +184,12 @@ FOLDER = Layout(
 # %% ../../nbs/24_data.layouts.ipynb #f68c8f9c
 _worlds = {name: Split(()) for name in ("train", "val", "test")}
 SYNTHETIC = Layout("Synthetic world", "", "", _worlds, attributes=ATTRIBUTES, protocol="got10k-toolkit")
+PHOTOGRAPHIC = Layout("Photographic world", COCO.folder, COCO.home, {name: Split(()) for name in COCO.splits},
+                      attributes=ATTRIBUTES, protocol="got10k-toolkit")
 LAYOUTS = dict(
     coco=COCO, lasot=LASOT, got10k=GOT10K, trackingnet=TRACKINGNET, vasttrack=VASTTRACK, tnl2k=TNL2K,
     otb=OTB, nfs=NFS, uav123=UAV123, davis=DAVIS, vot=VOT, folder=FOLDER, synthetic=SYNTHETIC,
+    photographic=PHOTOGRAPHIC,
 )
 
 

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..core import InputError, UsageError
-from ..data.datasets import open_dataset, parse_data
-from ..data.synthetic import World
+from ..data.datasets import WORLDS, open_dataset, parse_data
 from .augment import PairConfig, augment, crop_three
 from .sampling import draw_frames, visible_frames
 
@@ -61,8 +60,8 @@ def open_mixture(names, root=None, weights=None, strict: bool = False, tell: Cal
 
 
 def training_source(name: str, split: str, root=None, strict: bool = False):
-    "A source for `Pairs`: the synthetic world without end, or the sequences of a data set."
-    return World(split) if name == "synthetic" else open_dataset(name, root, split, strict)
+    "A source for `Pairs`: a world without end, or the sequences of a data set."
+    return WORLDS[name](split, root) if name in WORLDS else open_dataset(name, root, split, strict)
 
 # %% ../../nbs/43_training.mixture.ipynb #b6313f15
 def time_loading(sequences, config: PairConfig = PairConfig(), count: int = 100, seed: int = 0) -> dict[str, float]:
