@@ -21,7 +21,7 @@ setup(
     keywords=project["keywords"],
     python_requires=f">={project['min_python']}",
     packages=find_packages(HERE, include=[project["lib_path"], f"{project['lib_path']}.*"]),
-    package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json", "clip/*", "splits/*"]},
+    package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json", "clip/*", "splits/*", "paper/printed/*"]},
     install_requires=project["requirements"].split(),
     extras_require={"dev": project["dev_requirements"].split()},
     entry_points={"console_scripts": project["console_scripts"].split()},

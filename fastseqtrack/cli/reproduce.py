@@ -40,7 +40,7 @@ def reproduce(preset, out, device, sequences, root, batch, **options) -> None:
             option = "--" + name.replace("_", "-")
             raise click.UsageError(f"{option} is not for --preset {preset}\n  fix: leave it out, or choose the other preset")
     if preset == "paper":
-        from fastseqtrack.paper.full_run import reproduce_paper
+        from fastseqtrack.paper.full_scale import reproduce_paper
 
         models = options["seqtrack_weights"], options["weights"]
         raise SystemExit(reproduce_paper(root, out or "paper", device, *models, batch, options["plan"]))

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['COLUMN', 'PAGE', 'PALETTE', 'DASHES', 'STYLES', 'EXIT_NAMES', 'figure_style', 'tracker_styles', 'save_figure',
-           'exit_color', 'filmstrip_data', 'filmstrip', 'typical', 'success_data', 'success_plot']
+           'exit_color', 'filmstrip_data', 'outline', 'filmstrip_figure', 'typical', 'write_filmstrip', 'success_data',
+           'success_figure', 'write_success']
 
 # %% ../../nbs/75_paper.figures.ipynb #1f7fe03c
 import io
@@ -18,9 +19,11 @@ import seaborn as sns
 
 from ..boxes import iou
 from ..core import InputError, write_whole
+from ..data.synthetic import open_synthetic
 from ..evaluation.records import Record, Truth, result_of
 from ..metrics.protocols import evaluate
 from ..tracking.base import EXIT_COLORS, GIVEN
+from .tables import TRACKERS, Drawn, Evidence, sources_of, write_csv
 
 # %% ../../nbs/75_paper.figures.ipynb #e246a2dc
 COLUMN, PAGE = 3.4, 7.0  # inches: one column, both columns
@@ -29,8 +32,10 @@ COLUMN, PAGE = 3.4, 7.0  # inches: one column, both columns
 @contextmanager
 def figure_style():
     "The look of every figure of this project: seaborn's colour-blind palette, 8 pt letters, thin frames."
-    own = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "legend.fontsize": 7, "xtick.labelsize": 7, "ytick.labelsize": 7,
-           "axes.linewidth": 0.6, "lines.linewidth": 1.3, "legend.frameon": False, "figure.dpi": 100, "svg.hashsalt": "fastseqtrack",
+    own = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "legend.fontsize": 7,
+           "xtick.labelsize": 7,
+           "ytick.labelsize": 7, "axes.linewidth": 0.6, "lines.linewidth": 1.3, "legend.frameon": False,
+           "figure.dpi": 100, "svg.hashsalt": "fastseqtrack",
            "axes.prop_cycle": plt.cycler(color=sns.color_palette("colorblind"))}
     with plt.rc_context(), sns.axes_style("ticks"), plt.rc_context(own):
         yield
@@ -38,115 +43,142 @@ def figure_style():
 # %% ../../nbs/75_paper.figures.ipynb #073e384d
 PALETTE = sns.color_palette("colorblind", 10)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-STYLES = {"fastseqtrack_nano": (PALETTE[0], "-"), "seqtrack_nano": (PALETTE[3], "--"), "opencv-csrt": (PALETTE[2], "-."),
-          "opencv-kcf": (PALETTE[1], ":"), "opencv-mil": (PALETTE[4], DASHES[4]),
+STYLES = {"fastseqtrack_nano": (PALETTE[0], "-"), "seqtrack_nano": (PALETTE[3], "--"),
+          "opencv-csrt": (PALETTE[2], "-."), "opencv-kcf": (PALETTE[1], ":"), "opencv-mil": (PALETTE[4],
+                                                                                             DASHES[4]),
           "fastseqtrack_b256": (PALETTE[9], "-"), "seqtrack_b256": (PALETTE[5], "--")}
 
 
 def tracker_styles(trackers) -> dict[str, tuple]:
-    "Colour and dashes of each tracker, no two alike among fifty: those of `STYLES`, and for the others what is left, by name."
-    strangers = sorted(set(trackers) - STYLES.keys())
-    fresh = sorted(set(PALETTE) - {color for color, _ in STYLES.values()}, key=sum)  # nobody's own colours first, the darkest of them first
+    "Colour and dashes of each tracker, no two alike among fifty: `STYLES`, then what is left, by name."
+    others = sorted(set(trackers) - STYLES.keys())
+    fresh = sorted(set(PALETTE) - {color for color, _ in STYLES.values()}, key=sum)  # the darkest first
     pairs = [(color, dashes) for colors in (fresh, PALETTE) for dashes in DASHES for color in colors]
     left = [pair for pair in dict.fromkeys(pairs) if pair not in STYLES.values()]
-    return STYLES | {name: left[i % len(left)] for i, name in enumerate(strangers)}
+    return STYLES | {name: left[i % len(left)] for i, name in enumerate(others)}
 
 # %% ../../nbs/75_paper.figures.ipynb #e321ad99
-def save_figure(folder, figure, stem: str, data: pd.DataFrame) -> list[Path]:
-    "Write `stem`.csv, .svg and .png into `folder`, with the same bytes for the same picture; returns their paths."
-    files = {"csv": data.to_csv(index=False, lineterminator="\n").encode()}
-    for kind, metadata in [("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})]:
+def save_figure(out, figure, stem: str, data: pd.DataFrame) -> list[Path]:
+    "Write `stem`.csv, .svg and .png into `out`, the same bytes for the same picture; returns them."
+    files = [write_csv(out, stem, data)]
+    for kind, metadata in (("svg", {"Date": None, "Creator": None}), ("png", {"Software": None})):
         buffer = io.BytesIO()
         with plt.rc_context({"svg.hashsalt": stem}):
             figure.savefig(buffer, format=kind, dpi=200, metadata=metadata)
-        files[kind] = buffer.getvalue()
+        files.append(write_whole(Path(out) / f"{stem}.{kind}", buffer.getvalue()))
     plt.close(figure)
-    return [write_whole(Path(folder) / f"{stem}.{kind}", raw) for kind, raw in files.items()]
+    return files
 
 # %% ../../nbs/75_paper.figures.ipynb #af1e8b2d
-EXIT_NAMES = {GIVEN: "no exit", 0: "exit 0: before the decoder", 1: "exit 1: after layer 1", 2: "exit 2: after layer 2"}
+EXIT_NAMES = {GIVEN: "no exit", 0: "exit 0: before the decoder", 1: "exit 1: after layer 1",
+              2: "exit 2: after layer 2"}
 
 
 def exit_color(layer: int) -> tuple:
-    "The colour of an exit, 0 to 1, as in every picture of tracked frames; grey for a box that no exit spoke."
+    "The colour of an exit, 0 to 1, as in every picture of tracked frames; grey for a box from no exit."
     return (0.55, 0.55, 0.55) if layer == GIVEN else tuple(np.array(EXIT_COLORS[layer]) / 255)
 
 
 def filmstrip_data(record: Record, truth: Truth) -> pd.DataFrame:
-    "One row a frame: predicted and true box, overlap (0 to 1), exit (-1 where none spoke) and score."
-    frames = len(record.boxes)
+    "One row per frame: predicted and true box, overlap (0 to 1), exit (-1 where there is none) and score."
+    updates = record.frames - 1
     boxes = np.hstack([record.boxes, truth.boxes])  # (N, 4), (N, 4) -> (N, 8)
     columns = dict(zip(["x", "y", "w", "h", "true_x", "true_y", "true_w", "true_h"], boxes.T))
-    exits, scores = record.exits or [GIVEN] * (frames - 1), record.scores or [None] * (frames - 1)
-    overlaps = iou(record.boxes, truth.boxes).round(4)
-    return pd.DataFrame({"frame": range(frames)} | columns | {"iou": overlaps, "exit": [GIVEN, *exits], "score": [None, *scores]})
+    exits, scores = record.exits or [GIVEN] * updates, record.scores or [None] * updates
+    last = dict(iou=iou(record.boxes, truth.boxes).round(4), exit=[GIVEN, *exits],
+                score=[None, *scores])
+    return pd.DataFrame({"frame": range(updates + 1)} | columns | last)
 
 # %% ../../nbs/75_paper.figures.ipynb #99e05c68
-def _outline(axis, box, color, style="-", width=1.4):
+def outline(axis, box, color="white", style="-", width=0.8):
     "Draw an xywh box."
-    axis.add_patch(plt.Rectangle(box[:2], *box[2:], fill=False, color=color, linestyle=style, linewidth=width))
-
-
-def _draw_frames(axes, frames, data: pd.DataFrame):
-    "Evenly spaced frames with the predicted and the true box."
-    for axis, number in zip(axes, np.linspace(0, len(data) - 1, len(axes)).round().astype(int)):
-        row = data.iloc[number]
-        axis.imshow(frames[number])
-        _outline(axis, row[["true_x", "true_y", "true_w", "true_h"]].to_numpy(float), "white", ":", 0.9)
-        _outline(axis, row[["x", "y", "w", "h"]].to_numpy(float), exit_color(int(row.exit)))
-        axis.set(xticks=[], yticks=[], title=f"frame {number}")
+    axis.add_patch(plt.Rectangle(box[:2], *box[2:], fill=False, color=color, linestyle=style,
+                                 linewidth=width))
 
 
 def _draw_overlap(axis, data: pd.DataFrame):
     "The overlap in every frame, as bars in the colours of the exits."
     axis.bar(data.frame, data.iou, width=1, color=[exit_color(layer) for layer in data.exit])
     axis.set(xlim=(-0.5, len(data) - 0.5), ylim=(0, 1), xlabel="frame", ylabel="IoU", yticks=[0, 0.5, 1])
-    shown = [plt.Rectangle((0, 0), 1, 1, color=exit_color(layer), label=EXIT_NAMES[layer]) for layer in sorted(set(data.exit))]
+    shown = [plt.Rectangle((0, 0), 1, 1, color=exit_color(layer), label=EXIT_NAMES[layer])
+             for layer in sorted(set(data.exit))]
     axis.legend(handles=shown, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), handlelength=1)
 
-# %% ../../nbs/75_paper.figures.ipynb #2dcb97cc
-def filmstrip(record: Record, truth: Truth, sequence, count: int = 6):
-    "The figure of one tracked sequence, and its data. `sequence` renders the frames; record and truth say what to draw."
-    data = filmstrip_data(record, truth)
+
+def filmstrip_figure(data: pd.DataFrame, frames, count: int = 6):
+    "The figure of one tracked sequence: evenly spaced frames with both boxes, and the overlap in all."
     with figure_style():
         figure = plt.figure(figsize=(PAGE, 2.25), layout="constrained")
         grid = figure.add_gridspec(2, count, height_ratios=[1.3, 0.8])
-        _draw_frames([figure.add_subplot(grid[0, i]) for i in range(count)], sequence.frames, data)
+        for place, number in enumerate(np.linspace(0, len(data) - 1, count).round().astype(int)):
+            axis, row = figure.add_subplot(grid[0, place]), data.iloc[number]
+            axis.imshow(frames[number])
+            outline(axis, row[["true_x", "true_y", "true_w", "true_h"]].to_numpy(float), "white", ":", 0.9)
+            outline(axis, row[["x", "y", "w", "h"]].to_numpy(float), exit_color(int(row.exit)), width=1.4)
+            axis.set(xticks=[], yticks=[], title=f"frame {number}")
         _draw_overlap(figure.add_subplot(grid[1, :]), data)
-    return figure, data
+    return figure
 
 # %% ../../nbs/75_paper.figures.ipynb #cd1d764d
-def typical(records: dict[str, dict]) -> str:
-    "The name of a typical sequence: many different exits, AO nearest to the median. Raises `InputError` without records."
-    scored = {name: ao for name, record in records.items() if (ao := record.accuracy["ao"]) is not None}
+def typical(records: dict[str, Record]) -> str:
+    "The name of a typical sequence: many different exits, AO nearest to the median. Raises `InputError`."
+    scores = {name: record.accuracy["ao"] for name, record in records.items()}
+    scored = {name: ao for name, ao in scores.items() if ao is not None}
     if not scored:
-        raise InputError("there is no record to choose a sequence from", "run `fastseqtrack reproduce --full`, which makes them")
-    def kinds(name):
-        return len(set(records[name].exits or ()))
-    middle, most = float(np.median([*scored.values()])), max(map(kinds, scored))
-    return min((name for name in scored if kinds(name) == most), key=lambda name: (abs(scored[name] - middle), name))
+        raise InputError("there is no record to draw from",
+                         "run `fastseqtrack reproduce --full`, which makes them")
+    kinds = {name: len(set(records[name].exits or ())) for name in scored}
+    middle = float(np.median([*scored.values()]))
+    varied = [name for name in scored if kinds[name] == max(kinds.values())]
+    return min(varied, key=lambda name: (abs(scored[name] - middle), name))
+
+
+def write_filmstrip(out, evidence: Evidence) -> Drawn:
+    "Write filmstrip.csv, .svg and .png of a typical sequence of the first tracker of the small-scale table."
+    records = evidence.records[TRACKERS[0]]
+    name = typical(records)
+    truth = evidence.truths[name]
+    world = open_synthetic("test", len(evidence.truths), len(truth.boxes))
+    sequence = next((sequence for sequence in world if sequence.name == name), None)
+    if sequence is None or not np.allclose(sequence.boxes, truth.boxes, atol=0.02):
+        fix = "run `fastseqtrack reproduce --full`"
+        raise InputError(f"{name} is not the sequence it was when the records were made", fix)
+    data = filmstrip_data(records[name], truth)
+    figure = filmstrip_figure(data, sequence.frames)
+    return Drawn(save_figure(out, figure, "filmstrip", data), sources_of({TRACKERS[0]: records}))
 
 # %% ../../nbs/75_paper.figures.ipynb #2695cfc7
 def success_data(records: dict, truths: dict) -> pd.DataFrame:
-    "Success (percent) by threshold, a column a tracker that has records, ranked by AO; the scores are in `attrs`."
-    scored = {tracker: evaluate("got10k-toolkit", [result_of(record, truths[name]) for name, record in own.items()])
-              for tracker, own in records.items() if own}
-    ranked = sorted(scored, key=lambda tracker: -scored[tracker].scores["ao"])
-    curves = {tracker: scored[tracker].curves["success"] for tracker in ranked}
-    data = pd.DataFrame({"threshold": np.linspace(0, 1, 101).round(2)} | {tracker: curve.round(3) for tracker, (_, curve) in curves.items()})
-    data.attrs = {tracker: scored[tracker].scores["ao"] for tracker in ranked}
+    "Success (percent) by threshold, a column per tracker with records, ranked by AO; scores are in `attrs`."
+    scored = {tracker: evaluate("got10k-toolkit",
+                                [result_of(record, truths[name]) for name, record in run.items()])
+              for tracker, run in records.items() if run}
+    ranked = dict(sorted(scored.items(), key=lambda item: -item[1].scores["ao"]))
+    curves = {tracker: evaluation.curves["success"][1].round(3) for tracker, evaluation in ranked.items()}
+    data = pd.DataFrame({"threshold": np.linspace(0, 1, 101).round(2)} | curves)
+    data.attrs = {tracker: evaluation.scores["ao"] for tracker, evaluation in ranked.items()}
     return data
 
-# %% ../../nbs/75_paper.figures.ipynb #b36b3b3a
-def success_plot(records: dict, truths: dict):
-    "The success plot of all trackers that have records, and its data."
-    data = success_data(records, truths)
+
+def success_figure(data: pd.DataFrame, title: str):
+    "The success plot of `success_data`."
+    styles = tracker_styles(data.attrs)
     with figure_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 2.9), layout="constrained")
         for tracker, ao in data.attrs.items():
-            color, dashes = tracker_styles(data.attrs)[tracker]
-            axis.plot(data.threshold, data[tracker], color=color, linestyle=dashes, label=f"[{ao:.1f}] {tracker}")
-        axis.set(xlim=(0, 1), ylim=(0, 100), xlabel="overlap threshold", ylabel="success (%)", title="synthetic test world (small scale)")
+            color, dashes = styles[tracker]
+            axis.plot(data.threshold, data[tracker], color=color, linestyle=dashes,
+                      label=f"[{ao:.1f}] {tracker}")
+        axis.set(xlim=(0, 1), ylim=(0, 100), xlabel="overlap threshold", ylabel="success (%)", title=title)
         figure.legend(title="[AO] tracker", loc="outside lower center", ncols=2, handlelength=2.6)
         sns.despine(figure)
-    return figure, data
+    return figure
+
+
+def write_success(out, evidence: Evidence) -> Drawn:
+    "Write success.csv, .svg and .png of the test world into `out`. Raises `InputError` without records."
+    if not any(evidence.records.values()):
+        raise InputError("there are no tracking records to draw", "run `fastseqtrack reproduce --full`")
+    data = success_data(evidence.records, evidence.truths)
+    figure = success_figure(data, "synthetic test world (small scale)")
+    return Drawn(save_figure(out, figure, "success", data), sources_of(evidence.records))

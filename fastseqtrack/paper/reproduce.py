@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MEASUREMENTS', 'measure_speed_once', 'measure_world', 'ablation_models', 'measure_ablation', 'where_trained',
-           'minutes_file', 'read_minutes', 'measure', 'tell_minutes', 'adopt', 'measure_all', 'recheck', 'reproduce']
+           'read_minutes', 'measure', 'describe_minutes', 'adopt', 'measure_all', 'recheck', 'reproduce']
 
 # %% ../../nbs/86_paper.reproduce.ipynb #09124a6f
 import json
@@ -23,42 +23,44 @@ from ..training.ablation import VARIANTS
 from .artefacts import ARTEFACTS, choose, render
 from .attention_records import measure_attention
 from .exit_records import measure_exits
-from .measurements import Check, Evidence, check_counts, check_scores, compare, load_evidence, run_speed, run_world, small_world
-from .table1 import decoder_file, merge_decoder, run_decoder_speed
+from .measurements import Check, check_counts, check_scores, compare, run_world, small_world
+from .table1 import DECODER_KEYS, SPEED_KEYS, is_gpu, run_decoder_speed, run_speed
 from .table3 import ABLATION_WORLD
-from .tables import TRACKERS, is_gpu, merge_speed, read_speed, speed_file
+from .tables import TRACKERS, Evidence, load_evidence, merge_list, read_list, records_dir
 
 # %% ../../nbs/86_paper.reproduce.ipynb #e721c52e
 def measure_speed_once(folder, device="cpu", command="") -> list[str]:
     "Table 1's speed on this machine, and that of the decoders alone, unless `folder` has them."
-    if not speed_file(folder).is_file():
+    if not Path(folder, "speed.json").is_file():
         run_speed(folder, device, command, frames=15)
-    if not decoder_file(folder).is_file():
+    if not Path(folder, "decoder.json").is_file():
         run_decoder_speed(folder, device, command)
     return []
 
 
 def measure_world(folder, device="cpu", command="") -> list[str]:
-    "Every tracker of the small-scale table over the test world; and OpenCV's MIL for Figure 3, no two runs of which agree."
+    "Every tracker of the small-scale table over the test world; and OpenCV's MIL for Figure 3."
     return run_world(folder, small_world(), device, command, [*TRACKERS, "opencv-mil"])
 
 
 def ablation_models() -> list[str]:
-    "The variants of the ablation whose weights ship with the package."
+    "The variants of the ablation whose weights are there."
     return [f"ablation_{key}" for key in VARIANTS if (WEIGHTS / f"ablation_{key}.safetensors").is_file()]
 
 
 def measure_ablation(folder, device="cpu", command="", sequences: int = 200) -> list[str]:
-    "Every trained variant over its test world, whose first half is that of the small-scale table; in lock-step, as Table 3 has no speed."
-    together = RunOptions(run=partial(lockstep, batch=8))
-    return run_world(folder, small_world(sequences), device, command, ablation_models(), ABLATION_WORLD, together)
+    "Every trained variant over its test world, whose first half is that of the small-scale table."
+    together = RunOptions(run=partial(lockstep, batch=8))  # Table 3 has no speed
+    return run_world(folder, small_world(sequences), device, command, ablation_models(), ABLATION_WORLD,
+                     together)
 
 
 def where_trained(measure):
-    "A measurement that is left out where no weights of the ablation ship."
-    return lambda folder, device="cpu", command="": measure(folder, device, command) if ablation_models() else []
+    "A measurement that is left out where no weights of the ablation are."
+    return lambda folder, device="cpu", command="": measure(folder, device,
+                                                            command) if ablation_models() else []
 
-
+# %% ../../nbs/86_paper.reproduce.ipynb #4eacebf0
 MEASUREMENTS = {  # name: (folder, device, command) -> what went wrong
     "speed": measure_speed_once,
     "world": measure_world,
@@ -68,94 +70,95 @@ MEASUREMENTS = {  # name: (folder, device, command) -> what went wrong
 }
 
 # %% ../../nbs/86_paper.reproduce.ipynb #215677c1
-def minutes_file(folder=None) -> Path:
-    "Where the minutes of each kind of measurement lie, in a folder of records: {kind: minutes, device, date}."
-    return Path(folder or figures_dir() / "records") / "minutes.json"
-
-
 def read_minutes(folder=None) -> dict[str, dict]:
-    "What was noted in a folder of records, by kind; empty where there is nothing."
-    path = minutes_file(folder)
+    "The minutes noted in a folder of records: {kind: minutes, device, date}; empty where there are none."
+    path = records_dir(folder) / "minutes.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def measure(kind: str, folder, device="cpu", command="") -> list[str]:
-    "Make one measurement, and add its minutes to those of earlier parts in the same folder, also if it is stopped."
+    "Make one measurement, and add its minutes to those of earlier parts in the folder, also if stopped."
     start = perf_counter()
     try:
         return MEASUREMENTS[kind](folder, device, command)
     finally:
         noted = read_minutes(folder)
         minutes = noted.get(kind, {}).get("minutes", 0) + (perf_counter() - start) / 60
-        write_json(minutes_file(folder), noted | {kind: dict(minutes=round(minutes, 3), device=device_label(device), date=date.today().isoformat())})
+        entry = dict(minutes=round(minutes, 3), device=device_label(device), date=date.today().isoformat())
+        write_json(Path(folder, "minutes.json"), noted | {kind: entry})
 
-
-def tell_minutes(kinds, folder=None) -> str:
-    "How long these kinds of measurement took when the records in `folder` (the committed ones by default) were made."
-    noted = {kind: entry for kind, entry in read_minutes(folder).items() if kind in kinds}
-    untimed = [kind for kind in sorted(kinds) if kind not in noted]
-    parts = ", ".join(f"{kind} {entry['minutes']:.0f} on {entry['device']}" for kind, entry in sorted(noted.items()))
-    told = f"it took {sum(entry['minutes'] for entry in noted.values()):.0f} minutes when the records were made ({parts})" if noted else ""
-    return "; ".join(filter(None, [told, f"no time is on record for {', '.join(untimed)}" if untimed else ""]))
+# %% ../../nbs/86_paper.reproduce.ipynb #ef6ce0d0
+def describe_minutes(kinds, folder=None) -> str:
+    "How long these kinds of measurement took when the records in `folder` were made."
+    noted = {kind: entry for kind, entry in sorted(read_minutes(folder).items()) if kind in kinds}
+    parts = ", ".join(f"{kind} {entry['minutes']:.0f} on {entry['device']}" for kind, entry in noted.items())
+    total = sum(entry["minutes"] for entry in noted.values())
+    known = f"it took {total:.0f} minutes when the records were made ({parts})" if noted else ""
+    untimed = ", ".join(sorted(set(kinds) - noted.keys()))
+    return "; ".join(filter(None, [known, untimed and f"no time is on record for {untimed}"]))
 
 # %% ../../nbs/86_paper.reproduce.ipynb #00db01b7
 def adopt(part: Path, records: Path) -> None:
     "Put finished records in the place of the old ones, and merge the speeds and the minutes; removes `part`."
-    merges = {speed_file(part): merge_speed, decoder_file(part): merge_decoder}
-    write_json(minutes_file(part), read_minutes(records) | read_minutes(part))
-    for path in filter(Path.is_file, merges):
-        merges[path](read_speed(path), records / path.name)
-    for path in sorted(set(part.rglob("*.json*")) - merges.keys()):
+    write_json(part / "minutes.json", read_minutes(records) | read_minutes(part))
+    merges = {"speed.json": SPEED_KEYS, "decoder.json": DECODER_KEYS}
+    for name, keys in merges.items():
+        if (part / name).is_file():
+            merge_list(read_list(part / name), records / name, keys)
+    for path in (path for path in part.rglob("*.json*") if path.name not in merges):
         target = records / path.relative_to(part)
         target.parent.mkdir(parents=True, exist_ok=True)
         path.replace(target)
     shutil.rmtree(part)
 
-
+# %% ../../nbs/86_paper.reproduce.ipynb #59220829
 def measure_all(out, names: list[str], device="cpu", command="") -> list[str]:
     "Measure anew, resumably, all that the artefacts need; returns what went wrong."
     part, kinds = Path(out) / "records.part", {kind for name in names for kind in ARTEFACTS[name].measured}
     print(f"measuring {', '.join(sorted(kinds))} anew; it goes on where it was stopped", flush=True)
-    print(tell_minutes(kinds), flush=True)
+    print(describe_minutes(kinds), flush=True)
     problems = [problem for kind in sorted(kinds) for problem in measure(kind, part, device, command)]
     if not problems:
         adopt(part, Path(out) / "records")
     return problems
 
 # %% ../../nbs/86_paper.reproduce.ipynb #fa837fc7
-def _speed_here(out: Path, evidence: Evidence, device, command: str) -> Evidence:
-    "The evidence with this machine's speed, measured if `out` has none, beside what was recorded on GPUs."
-    own = read_speed(speed_file(out / "records")) or run_speed(out / "records", device, command)
-    return replace(evidence, speed=own + [entry for entry in evidence.speed if is_gpu(entry) and entry not in own])
-
-
 def recheck(recorded: Evidence, sequences: int, device, command: str) -> tuple[list[Check], list[str]]:
-    "Run a part anew, in a folder of its own, and compare: checks, and what went wrong. The speed ratio is a CPU's."
+    "Run a part anew, in a folder of its own, and compare: checks, and what went wrong. Speed is a CPU's."
     models, world = ablation_models(), small_world(sequences)
-    print(f"running {len(TRACKERS) + len(models)} trackers on {sequences} sequences anew, to compare with the records", flush=True)
+    count = len(TRACKERS) + len(models)
+    print(f"running {count} trackers on {sequences} sequences anew, to compare with the records", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        problems = run_world(folder, world, device, command) + measure_ablation(folder, device, command, sequences)
+        problems = run_world(folder, world, device, command) + measure_ablation(folder, device, command,
+                                                                                sequences)
         run_speed(folder, "cpu", command, frames=3)
-        anew, variants = load_evidence(folder), load_evidence(folder, ABLATION_WORLD, models)
-    return compare(recorded, anew) + check_scores(load_evidence(recorded.folder, ABLATION_WORLD, models), variants), problems
+        checks = compare(recorded, load_evidence(folder))
+        pair = (load_evidence(records, ABLATION_WORLD, models) for records in (recorded.folder, folder))
+        return checks + check_scores(*pair), problems
 
-# %% ../../nbs/86_paper.reproduce.ipynb #9aa67d92
-def reproduce(out=None, only: str | None = None, full: bool = False, device="auto", sequences: int = 20) -> int:
-    """Draw the tables and figures into `out` (`figures/` by default) from records, and check a part of these anew.
+# %% ../../nbs/86_paper.reproduce.ipynb #466febe8
+def reproduce(out=None, only: str | None = None, full: bool = False, device="auto",
+              sequences: int = 20) -> int:
+    """Draw tables and figures into `out` (`figures/` by default) from records; check a part of these anew.
 
     `only` makes one artefact; `full` measures everything anew first, resumably. Prints a summary.
-    Returns 0, or 1 if something could not be made or differs. Raises `UsageError` for an unknown name or device."""
+    Returns 0, or 1 if something could not be made or differs. Raises `UsageError` for unknown names."""
     names, device, out = choose(only), resolve_device(device), Path(out or figures_dir())
-    command = "fastseqtrack reproduce" + (" --full" if full else "") + (f" --only {only}" if only else "")
+    words = ["fastseqtrack reproduce", *(["--full"] if full else []), *([f"--only {only}"] if only else [])]
+    command = " ".join(words)
     problems = measure_all(out, names, device, command) if full else []
     evidence = load_evidence(out / "records" if full else None)
-    if "table1" in names and not full and (out.resolve() != figures_dir().resolve() or not evidence.speed):
-        evidence = _speed_here(out, evidence, device, command)
+    elsewhere = out.resolve() != figures_dir().resolve()
+    if "table1" in names and not full and (elsewhere or not evidence.speed):
+        own = read_list(out / "records/speed.json") or run_speed(out / "records", device, command)
+        gpus = [entry for entry in evidence.speed if is_gpu(entry) and entry not in own]
+        evidence = replace(evidence, speed=own + gpus)
     problems += render(out, names, evidence)
     checks = check_counts() if "table1" in names else []
     if only is None and not full:
         more, trouble = recheck(evidence, sequences, device, command)
         checks, problems = checks + more, problems + trouble
-    summary = f"{sum(check.agrees for check in checks)} of {len(checks)} checks agree, {len(problems)} problems; written to {out}"
-    print(*checks, *(f"PROBLEM  {problem}" for problem in problems), summary, sep="\n")
+    agree = f"{sum(check.agrees for check in checks)} of {len(checks)} checks agree"
+    lines = [*checks, *(f"PROBLEM  {problem}" for problem in problems)]
+    print(*lines, f"{agree}, {len(problems)} problems; written to {out}", sep="\n")
     return int(bool(problems) or not all(check.agrees for check in checks))
