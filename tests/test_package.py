@@ -105,7 +105,7 @@ def test_the_barren_world_is_barren(tmp_path):
 
 def test_imports_are_declared_requirements():
     declared = {re.split(r"[<>=]", word)[0] for word in settings()["requirements"].split()}
-    declared |= {"cv2", "fastseqtrack"} | set(sys.stdlib_module_names)
+    declared |= {"cv2", "PIL", "fastseqtrack"} | set(sys.stdlib_module_names)
     developers = {"book": {"execnb", "nbdev"}}
     for path in (ROOT / "fastseqtrack").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))

@@ -184,8 +184,8 @@ FOLDER = Layout(
 # %% ../../nbs/24_data.layouts.ipynb #f68c8f9c
 _worlds = {name: Split(()) for name in ("train", "val", "test")}
 SYNTHETIC = Layout("Synthetic world", "", "", _worlds, attributes=ATTRIBUTES, protocol="got10k-toolkit")
-PHOTOGRAPHIC = Layout("Photographic world", COCO.folder, COCO.home, {name: Split(()) for name in COCO.splits},
-                      attributes=ATTRIBUTES, protocol="got10k-toolkit")
+_stocks = {name: Split(()) for name in COCO.splits}
+PHOTOGRAPHIC = Layout("Photographic world", "", "", _stocks, attributes=ATTRIBUTES, protocol="got10k-toolkit")
 LAYOUTS = dict(
     coco=COCO, lasot=LASOT, got10k=GOT10K, trackingnet=TRACKINGNET, vasttrack=VASTTRACK, tnl2k=TNL2K,
     otb=OTB, nfs=NFS, uav123=UAV123, davis=DAVIS, vot=VOT, folder=FOLDER, synthetic=SYNTHETIC,

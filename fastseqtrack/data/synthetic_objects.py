@@ -14,30 +14,31 @@ import cv2
 import numpy as np
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #979798c4
-SPLITS = {"train": 1, "val": 2, "test": 3}  # the first number of every seed: what keeps the worlds apart
+SPLITS = {"train": 1, "val": 2, "test": 3}  # the first number of every seed
 TEXTURE = 256  # px, side of a texture tile
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #3ae23fa1
-def _noise(rng, channels: int = 1, slope: float = 1.0) -> np.ndarray:
+def _noise(rng: np.random.Generator, channels: int = 1, slope: float = 1.0) -> np.ndarray:
     "(TEXTURE, TEXTURE, channels) noise whose amplitude falls as 1 / f^slope, unit deviation."
     total = np.zeros((TEXTURE, TEXTURE, channels), np.float32)
     for cells in (2, 4, 8, 16, 32, 64, 128):
         grid = rng.standard_normal((cells, cells, channels), dtype=np.float32)
-        total += cv2.resize(grid, (TEXTURE, TEXTURE), interpolation=cv2.INTER_CUBIC).reshape(total.shape) / cells**slope
+        smooth = cv2.resize(grid, (TEXTURE, TEXTURE), interpolation=cv2.INTER_CUBIC)
+        total += smooth.reshape(total.shape) / cells**slope
     return total / (total.std() + 1e-6)
 
 
-def _colour(rng) -> np.ndarray:
+def _colour(rng: np.random.Generator) -> np.ndarray:
     "A natural colour: any brightness, modest saturation."
     return np.clip(rng.uniform(0.08, 0.92) + rng.normal(0, 0.14, 3), 0, 1).astype(np.float32)
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #a13e2ba0
-def _clouds(rng):
+def _clouds(rng: np.random.Generator) -> np.ndarray:
     image = _colour(rng) + 0.16 * _noise(rng, 1, rng.uniform(0.7, 1.3))
     return image + 0.06 * _noise(rng, 3, 1.2)
 
 
-def _stripes(rng):
+def _stripes(rng: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[:TEXTURE, :TEXTURE].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(8, 60)
     wave = np.sin((x * np.cos(angle) + y * np.sin(angle) + 6 * _noise(rng)[..., 0]) * 2 * np.pi / period)
@@ -45,22 +46,23 @@ def _stripes(rng):
     return _colour(rng) * mix + _colour(rng) * (1 - mix) + 0.05 * _noise(rng)
 
 
-def _spots(rng):
+def _spots(rng: np.random.Generator) -> np.ndarray:
     image = np.ascontiguousarray(_clouds(rng))
     for _ in range(rng.integers(15, 120)):
         axes = rng.integers(3, 22, 2).tolist()
-        cv2.ellipse(image, rng.integers(0, TEXTURE, 2).tolist(), axes, rng.uniform(0, 180), 0, 360, _colour(rng).tolist(), -1, cv2.LINE_AA)
+        centre, turn = rng.integers(0, TEXTURE, 2).tolist(), rng.uniform(0, 180)
+        cv2.ellipse(image, centre, axes, turn, 0, 360, _colour(rng).tolist(), -1, cv2.LINE_AA)
     return image + 0.04 * _noise(rng)
 
 
-def _blocks(rng):
+def _blocks(rng: np.random.Generator) -> np.ndarray:
     cells = rng.integers(3, 24, 2)
     grid = _colour(rng) + rng.normal(0, 0.22, (*cells, 1)) + rng.normal(0, 0.05, (*cells, 3))
     image = cv2.resize(grid.astype(np.float32), (TEXTURE, TEXTURE), interpolation=cv2.INTER_NEAREST)
     return image + 0.06 * _noise(rng)
 
 
-def _planks(rng):
+def _planks(rng: np.random.Generator) -> np.ndarray:
     image = np.ascontiguousarray(_clouds(rng))
     for _ in range(rng.integers(4, 25)):
         start, stop = rng.integers(0, TEXTURE, (2, 2)).tolist()
@@ -68,13 +70,14 @@ def _planks(rng):
     return image + 0.04 * _noise(rng)
 
 
-def _letters(rng):
+def _letters(rng: np.random.Generator) -> np.ndarray:
     image = np.ascontiguousarray(np.broadcast_to(_colour(rng), (TEXTURE, TEXTURE, 3)) + 0.05 * _noise(rng))
     height, ink, thick = int(rng.integers(14, 60)), _colour(rng).tolist(), int(rng.integers(1, 6))
     for y in range(0, TEXTURE, int(height * rng.uniform(1.1, 2))):
         for x in range(int(rng.integers(0, 40)), TEXTURE, int(height * 0.7)):
-            strokes = (rng.random((int(rng.integers(2, 6)), 2)) * [0.5 * height, height] + [x, y]).astype(np.int32)
-            cv2.polylines(image, [strokes], bool(rng.random() < 0.3), ink, thick, cv2.LINE_AA)
+            strokes = rng.random((int(rng.integers(2, 6)), 2)) * [0.5 * height, height] + [x, y]
+            closed = bool(rng.random() < 0.3)
+            cv2.polylines(image, [strokes.astype(np.int32)], closed, ink, thick, cv2.LINE_AA)
     return image
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #ce4fb488
@@ -94,7 +97,7 @@ POINTS = 40  # points of an outline
 _ANGLES = np.linspace(0, 2 * np.pi, POINTS, endpoint=False)
 
 
-def outline(rng, waves: float = 0.12) -> np.ndarray:
+def outline(rng: np.random.Generator, waves: float = 0.12) -> np.ndarray:
     "(POINTS, 2) closed outline that fills [-1, 1]^2: superellipse times a few waves."
     power = rng.choice([0.9, 2.0, 2.0, 3.0, 8.0])
     c, s = np.cos(_ANGLES), np.sin(_ANGLES)
@@ -106,8 +109,9 @@ def outline(rng, waves: float = 0.12) -> np.ndarray:
     return 2 * (points - low) / (high - low) - 1
 
 
-def path(rng, length: int, step: float, low=-1.0, high=1.0) -> np.ndarray:
-    "A smooth random walk: `length` values that reach a new value between low and high about every `step` frames."
+def path(rng: np.random.Generator, length: int, step: float,
+         low: float = -1.0, high: float = 1.0) -> np.ndarray:
+    "A smooth random walk: `length` values, which reach a new one in [low, high] about every `step` frames."
     knots = rng.uniform(low, high, int(np.ceil(length / step)) + 3)
     places = np.arange(length) / step + rng.uniform(0.5, 1)
     i = places.astype(int)
@@ -117,9 +121,9 @@ def path(rng, length: int, step: float, low=-1.0, high=1.0) -> np.ndarray:
 # %% ../../nbs/22_data.synthetic_objects.ipynb #7abee3c1
 @dataclass
 class Actor:
-    "Something that moves: outlines (frames, parts, POINTS, 2) in px, textures a part, and where a texture lies."
-    polygons: np.ndarray
-    tiles: list
+    "Something that moves: its outlines, the textures of its parts, and where a texture lies."
+    polygons: np.ndarray  # (frames, parts, POINTS, 2) px
+    tiles: list[np.ndarray]  # one texture per part
     transforms: np.ndarray  # (frames, 2, 3): from texture px to frame px
 
     @cached_property
@@ -127,18 +131,19 @@ class Actor:
         "(frames, 4) exact xyxy box of all parts, px; may leave the frame."
         return np.concatenate([self.polygons.min((1, 2)), self.polygons.max((1, 2))], -1)
 
-    def mask(self, t: int, part: int, corner, shape) -> np.ndarray:
-        "Antialiased uint8 mask of one part in the window at `corner`. Pixel (0, 0) covers [0, 1]^2: hence the half."
-        points = np.round((self.polygons[t, part] - corner - 0.5) * 16).astype(np.int32)
+    def mask(self, t: int, part: int, corner: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        "Antialiased uint8 mask of one part in the window of `shape` (h, w) at `corner` (x, y)."
+        points = self.polygons[t, part] - corner - 0.5  # pixel (0, 0) covers [0, 1]^2: its middle is at 0.5
+        points = np.round(points * 16).astype(np.int32)  # in sixteenths: shift=4
         return cv2.fillPoly(np.zeros(shape, np.uint8), [points], 255, cv2.LINE_AA, shift=4)
 
-    def layer(self, t: int, corner, shape):
+    def layer(self, t: int, corner: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         "Premultiplied colour (h, w, 3) and opacity (h, w, 1) of all parts in the window at `corner`."
         colour, alpha = np.zeros((*shape, 3), np.float32), np.zeros((*shape, 1), np.float32)
         move = self.transforms[t] - [[0, 0, corner[0] + 0.5], [0, 0, corner[1] + 0.5]]
         for part, tile in enumerate(self.tiles):
             a = self.mask(t, part, corner, shape)[..., None] * np.float32(1 / 255)
-            skin = cv2.warpAffine(tile, move, shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+            skin = cv2.warpAffine(tile, move, shape[::-1], borderMode=cv2.BORDER_REFLECT_101)
             colour += (skin - colour) * a
             alpha += (1 - alpha) * a
         return colour, alpha
@@ -157,19 +162,22 @@ class Actor:
         np.copyto(window, window * (1 - alpha) + colour, casting="unsafe")
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #8d9c247b
-def _limbs(rng, body, count: int, swing: np.ndarray) -> list[np.ndarray]:
+def _limbs(rng: np.random.Generator, body: np.ndarray, count: int, swing: np.ndarray) -> list[np.ndarray]:
     "Rounded bars hung on the outline; (frames, POINTS, 2) each, swinging by `swing` radians."
     limbs = []
     for _ in range(count):
         k = rng.integers(POINTS)
-        size, angle = rng.uniform([0.3, 0.1], [0.7, 0.25]), _ANGLES[k] + rng.normal(0, 0.4) + swing * rng.choice([-1, 1])
+        size = rng.uniform([0.3, 0.1], [0.7, 0.25])
+        angle = _ANGLES[k] + rng.normal(0, 0.4) + swing * rng.choice([-1, 1])
         bar = (outline(rng, 0.04) + [0.7, 0]) * size
         c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]
-        limbs.append(np.stack([bar[:, 0] * c - bar[:, 1] * s, bar[:, 0] * s + bar[:, 1] * c], -1) + body[:, k, None] * 0.8)
+        x, y = bar[:, 0], bar[:, 1]
+        turned = np.stack([x * c - y * s, x * s + y * c], -1)  # (frames, POINTS, 2)
+        limbs.append(turned + body[:, k, None] * 0.8)
     return limbs
 
 
-def _bend(rng, shape, length: int, strength: float) -> np.ndarray:
+def _bend(rng: np.random.Generator, shape: np.ndarray, length: int, strength: float) -> np.ndarray:
     "(POINTS, 2) outline -> (frames, POINTS, 2), breathing and bending over time."
     body = np.broadcast_to(shape, (length, POINTS, 2)).copy()
     for k in (2, 3):
@@ -178,32 +186,45 @@ def _bend(rng, shape, length: int, strength: float) -> np.ndarray:
     body[..., 0] += strength * path(rng, length, rng.uniform(8, 40))[:, None] * (body[..., 1] ** 2 - 0.4)
     return body
 
+# %% ../../nbs/22_data.synthetic_objects.ipynb #70a231a5
+def make_actor(rng: np.random.Generator, tiles: list[np.ndarray], shape: np.ndarray, centre: np.ndarray,
+               size: np.ndarray, angle: np.ndarray, limbs: int = 0, strength: float = 0.0) -> Actor:
+    """An actor from its paths.
 
-def make_actor(rng, tiles, shape, centre, size, angle, limbs: int = 0, strength: float = 0.0) -> Actor:
-    "An actor from its paths: centre (frames, 2) px, size (frames, 2) px, angle (frames,) rad; `strength` of deformation."
-    length, turn = len(centre), np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1).reshape(-1, 2, 2)
+    tiles: textures; shape: outline (POINTS, 2); centre, size: (frames, 2) px; angle: (frames,) rad;
+    strength: how much it deforms."""
+    length = len(centre)
+    turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], -1)
+    turn = turn.reshape(-1, 2, 2)  # (frames, 4) -> (frames, 2, 2)
     body = _bend(rng, shape, length, strength)
-    parts = _limbs(rng, body, limbs, 1.2 * strength * path(rng, length, rng.uniform(6, 25))) + [body]
+    swing = 1.2 * strength * path(rng, length, rng.uniform(6, 25))
+    parts = _limbs(rng, body, limbs, swing) + [body]
     stretch = turn * (size / 2)[:, None]  # rotation after scaling: (frames, 2, 2)
     polygons = np.stack(parts, 1) @ stretch.transpose(0, 2, 1)[:, None] + centre[:, None, None]
     span = max(24.0, size[0].mean() * rng.uniform(0.6, 1.6)) / 2  # texture px from the middle to the side
-    linear, middle = stretch / span, rng.uniform(span, TEXTURE - span, 2) if span < TEXTURE / 2 else np.full(2, TEXTURE / 2)
+    middle = np.full(2, TEXTURE / 2)
+    if span < TEXTURE / 2:
+        middle = rng.uniform(span, TEXTURE - span, 2)
+    linear = stretch / span
     transforms = np.concatenate([linear, (centre - linear @ middle)[..., None]], -1)
     return Actor(polygons, tiles[: len(parts)], transforms)
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #2e0ff508
-def motion_kernel(extent: np.ndarray, t: int, exposure: float):
-    "A line kernel along the target's step into frame t, or None where nothing blurs; xyxy extents (frames, 4)."
-    step = (extent[t, :2] + extent[t, 2:] - extent[t - 1, :2] - extent[t - 1, 2:]) / 2 if t else np.zeros(2)
+def motion_kernel(extent: np.ndarray, t: int, exposure: float) -> np.ndarray | None:
+    "A line kernel along the step into frame t, or None where nothing blurs; extent: (frames, 4) xyxy."
+    step = np.zeros(2)
+    if t:
+        step = (extent[t, :2] + extent[t, 2:] - extent[t - 1, :2] - extent[t - 1, 2:]) / 2
     reach = int(min(15, np.abs(step * exposure).max() / 2))
     if reach < 1:
         return None
     tip = np.round(step * reach / np.abs(step).max()).astype(int)
-    kernel = cv2.line(np.zeros((2 * reach + 1,) * 2, np.float32), (reach - tip).tolist(), (reach + tip).tolist(), 1.0)
+    empty = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    kernel = cv2.line(empty, (reach - tip).tolist(), (reach + tip).tolist(), 1.0)
     return kernel / kernel.sum()
 
 
-def slanted_light(frame: np.ndarray, slope) -> np.ndarray:
+def slanted_light(frame: np.ndarray, slope: np.ndarray) -> np.ndarray:
     "Brighter to one side: `slope` is the gain per frame width and height."
     height, width = frame.shape[:2]
     gain = 1 + np.linspace(-0.5, 0.5, width) * slope[0] + np.linspace(-0.5, 0.5, height)[:, None] * slope[1]
@@ -215,7 +236,7 @@ def _grain() -> np.ndarray:
     return np.random.default_rng(0).standard_normal((512, 512, 3), dtype=np.float32)
 
 
-def grain(shape, deviation: float, seed: int) -> np.ndarray:
+def grain(shape: tuple[int, ...], deviation: float, seed: int) -> np.ndarray:
     "Noise of the given deviation, a window of one fixed sheet chosen by `seed`."
     y, x = seed * 37 % (512 - shape[0]), seed * 101 % (512 - shape[1])
     return (deviation * _grain()[y : y + shape[0], x : x + shape[1]]).astype(np.int16)
