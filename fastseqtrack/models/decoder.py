@@ -79,7 +79,7 @@ class DecoderLayer(nn.Module):
 
 # %% ../../nbs/13_models.decoder.ipynb #2046699c
 def init_decoder(module: nn.Module) -> None:
-    "The ancestor's start: every matrix of the layers by Xavier's rule."
+    "SeqTrack's start: every matrix of the layers by Xavier's rule."
     for parameter in module.parameters():
         if parameter.dim() > 1:
             nn.init.xavier_uniform_(parameter)
