@@ -37,9 +37,9 @@ class Failure(click.ClickException):
         super().__init__(text)
         self.exit_code = getattr(error, "exit_code", 1)
 
-
+# %% ../../nbs/90_cli.common.ipynb #19864919
 class Program(click.Group):
-    "Commands by name, each a module of `fastseqtrack.cli` that is loaded when needed; errors become messages."
+    "Commands by name, each a module of `fastseqtrack.cli` loaded when needed; errors become messages."
 
     def __init__(self, *given, modules: tuple[str, ...] = (), **named):
         settings = dict(help_option_names=["-h", "--help"], show_default=True)
