@@ -38,18 +38,19 @@ def as_text(outcome: dict) -> str:
 # %% ../../nbs/93_cli.evaluate.ipynb #9a68fb99
 def run_model(task, model: str, name: str | None, batch: int, merge: bool, **settings) -> dict:
     "Run a tracker over the task's sequences, or this process's share of them."
-    from fastseqtrack.evaluation.runner import open_contestant, own_device, run_task, share_of
+    from fastseqtrack.evaluation.records import open_entry
+    from fastseqtrack.evaluation.runner import own_device, run_task, share_of
 
-    entry = open_contestant(model, own_device(settings.pop("device")), name, **settings)
+    entry = open_entry(model, own_device(settings.pop("device")), name=name, **settings)
     command = shlex.join(["fastseqtrack", *sys.argv[1:]])  # goes into every record
     return run_task(task, entry, command, batch, (0, 1) if merge else share_of(), merge)
 
 
-def score_folder(task, results: str, name: str | None, any_length: bool) -> dict:
+def score_folder(task, results: str, name: str | None, any_length: bool, part: bool, box_format: str) -> dict:
     "Score somebody's raw results."
     from fastseqtrack.evaluation.runner import score_raw
 
-    scored = score_raw(task, results, any_length)
+    scored = score_raw(task, results, any_length, part, box_format)
     outcome = dict(data=task.data, tracker=name or Path(results).resolve().name, sequences=len(task.sequences))
     if len(scored.sequences) != len(task.sequences):  # a stochastic tracker is run several times
         outcome["runs"] = len(scored.sequences)
@@ -89,7 +90,7 @@ def keep_report(task, path: str, name: str | None, source: str | None) -> dict:
 RUNNING = ("batch", "device", "merge", "exit", "tau", "tau_mean", "update_interval", "update_threshold", "window",
            "peer_weights")
 GOES_WITH = dict.fromkeys(RUNNING, ("model",)) | dict(
-    any_length=("results",), source=("server_report",), package=("model", "results"))
+    any_length=("results",), part=("results",), box_format=("results",), source=("server_report",), package=("model", "results"))
 
 
 def check_options(asked: dict) -> None:
@@ -101,7 +102,8 @@ def check_options(asked: dict) -> None:
             raise click.UsageError(f"{dashed[0]} goes with {' or '.join(dashed[1:])}\n  fix: leave it out")
 
 # %% ../../nbs/93_cli.evaluate.ipynb #9d31358d
-def evaluate_task(task, model, results, package, server_report, source, name, any_length, **running) -> dict:
+def evaluate_task(task, model, results, package, server_report, source, name, any_length, part, box_format,
+                  **running) -> dict:
     "Do one of the four; returns the outcome. Raises `click.UsageError` for none of them, or two at once."
     from fastseqtrack.evaluation.runner import share_of
 
@@ -112,7 +114,7 @@ def evaluate_task(task, model, results, package, server_report, source, name, an
     if server_report:
         return keep_report(task, server_report, name, source)
     if results and not package:
-        return score_folder(task, results, name, any_length)
+        return score_folder(task, results, name, any_length, part, box_format)
     if package:
         check_packable(task, share_of()[1] if model and not running["merge"] else 1)
     outcome = dict(sequences=len(task.sequences))
@@ -137,6 +139,9 @@ def evaluate_task(task, model, results, package, server_report, source, name, an
 @click.option("--merge", is_flag=True, help="Put the shares of a torchrun together; run nothing.")
 @click.option("--results", type=click.Path(exists=True, file_okay=False), help="Score this folder of raw results instead.")
 @click.option("--any-length", is_flag=True, help="Let the protocol decide about results with other rows than frames.")
+@click.option("--part", is_flag=True, help="Score the sequences that have a result, and leave the others out.")
+@click.option("--box-format", type=click.Choice(["xywh", "xyxy", "cxcywh"]), default="xywh",
+              help="How boxes stand in --results.")
 @click.option("--package", type=click.Path(dir_okay=False), help="Zip for the server of got10k:test or trackingnet:test.")
 @click.option("--server-report", type=click.Path(dir_okay=False), help="Keep the scores in this JSON file that a server returned.")
 @click.option("--source", help="Where the report comes from, such as its address.")

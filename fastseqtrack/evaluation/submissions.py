@@ -18,8 +18,8 @@ import numpy as np
 
 from ..core import InputError, UsageError, provenance, write_json, write_whole
 from ..data.datasets import find_split, parse_data
-from .records import records_file
-from .result_files import RawResult, box_lines, check_tracker, read_all_raw
+from .records import check_tracker, records_file
+from .result_files import RawResult, box_lines, read_all_raw
 from .runner import Task
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #ef04a71d

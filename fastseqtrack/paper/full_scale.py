@@ -19,9 +19,9 @@ import numpy as np
 from ..core import InputError, device_label, figures_dir, resolve_device
 from ..data.datasets import parse_data, read_split
 from ..data.layouts import data_root, layout
-from ..evaluation.records import Entry, digest_of, read_records, records_file
+from ..evaluation.records import Entry, digest_of, open_entry, read_records, records_file
 from ..evaluation.result_files import check_names
-from ..evaluation.runner import Task, open_contestant, run_task
+from ..evaluation.runner import Task, run_task
 from ..evaluation.submissions import server_file, write_package
 from ..models.checkpoints import CARD_SETTINGS, open_model
 from ..models.networks import ModelConfig
@@ -79,7 +79,7 @@ class Job:
         "The tracker of the job, under the name of its model."
         settings = dict(update_interval=INTERVALS.get(self.benchmark.name,
                                                       "never")) if self.model == "seqtrack_b256" else {}
-        return open_contestant(self.weights, device, self.model, **settings)
+        return open_entry(self.weights, device, name=self.model, **settings)
 
 # %% ../../nbs/87_paper.full_scale.ipynb #95e83a42
 WANTED = dict(seqtrack_b256="--seqtrack-weights FILE, official or ours",
@@ -231,7 +231,7 @@ def describe_beside(records: Path, weights, fault: str, device) -> list[str]:
         lines = [f"MISSING  {what}: weights: {fault}; drawn of the small models"]
     else:
         frames = RUNS * SEQUENCES * FRAMES
-        hours = frames * pace(open_contestant(weights, device, LARGE)) / 3600
+        hours = frames * pace(open_entry(weights, device, name=LARGE)) / 3600
         lines = [f"RUN      {what}: {frames:,} frames, about {hours:.1f} hours"]
     wanted = untimed(records, device)
     for file, (name, _) in SPEEDS.items():
