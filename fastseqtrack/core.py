@@ -172,7 +172,7 @@ def progress(items: Iterable, what: str, total: int | None = None) -> Iterable:
     "Iterate with a progress bar on a terminal; silently elsewhere."
     return tqdm(items, desc=what, total=total, disable=not sys.stderr.isatty(), leave=False)
 
-
+# %% ../nbs/00_core.ipynb #e5da7802
 def show(images: Iterable, titles: Iterable[str] = (), columns: int | None = None, size: float = 1.8):
     "Draw RGB or grey images in a grid; `size` is inches per picture. Returns the figure."
     import matplotlib.pyplot as plt

@@ -55,6 +55,16 @@ def image_files(folder) -> list[Path]:
     return sorted(files, key=lambda path: numbers_as_numbers(path.name))
 
 
+def _each(items: Iterable, color: str) -> Iterator[np.ndarray]:
+    "Frames from images, or from paths of images."
+    for number, item in enumerate(items):
+        try:
+            frame = read_image(item) if isinstance(item, str | Path) else as_frame(item, color)
+        except InputError as error:
+            raise InputError(f"frame {number}: {error.cause}", error.fix) from None
+        yield frame
+
+# %% ../../nbs/21_data.sequences.ipynb #049c7fd8
 def picture_count(path) -> int:
     "How many pictures an image file holds; 1 where that cannot be read."
     with suppress(OSError, SyntaxError, EOFError), Image.open(path) as image:
@@ -80,16 +90,6 @@ def moving_frames(path) -> Iterator[np.ndarray]:
             yield frame
     if path.suffix.lower() == ".gif" and not path.read_bytes().rstrip(b"\0").endswith(b";"):  # a GIF's last byte
         raise InputError(f"{path} is cut off after frame {count - 1}", "the frames before are good; get the file again")
-
-
-def _each(items: Iterable, color: str) -> Iterator[np.ndarray]:
-    "Frames from images, or from paths of images."
-    for number, item in enumerate(items):
-        try:
-            frame = read_image(item) if isinstance(item, str | Path) else as_frame(item, color)
-        except InputError as error:
-            raise InputError(f"frame {number}: {error.cause}", error.fix) from None
-        yield frame
 
 # %% ../../nbs/21_data.sequences.ipynb #8837914e
 TO_CONVERT = "see if a player opens it; to convert a video: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4"

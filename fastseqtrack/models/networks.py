@@ -89,10 +89,7 @@ class FastSeqTrack(nn.Module):
     @torch.no_grad()
     def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "host", rule: ExitRule | None = None,
                 window: bool = True) -> Prediction:
-        """Images as in `forward` -> boxes in the search region.
-
-        mode, rule: see `decode_with_exits`; without a rule, `ScoreAbove` the configuration's tau.
-        A model without early exits runs at full depth."""
+        "Images as in `forward` -> boxes in the search region, by `decode_with_exits`; without a rule, the config's tau."
         rule = rule or ScoreAbove(self.config.tau)
         mode = "none" if self.config.exits == "none" else mode
         read = partial(self.read, window=window)
