@@ -23,6 +23,6 @@ setup(
     packages=find_packages(HERE, include=[project["lib_path"], f"{project['lib_path']}.*"]),
     package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json", "clip/*", "splits/*", "paper/printed/*"]},
     install_requires=project["requirements"].split(),
-    extras_require={"dev": project["dev_requirements"].split()},
+    extras_require={"dev": project["dev_requirements"].split(), "fast": project["fast_requirements"].split()},
     entry_points={"console_scripts": project["console_scripts"].split()},
 )

@@ -63,4 +63,4 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, RG
 def normalize(images: torch.Tensor) -> torch.Tensor:
     "(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32, ImageNet mean and deviation."
     mean, deviation = (images.new_tensor(values, dtype=torch.float32) for values in (MEAN, DEVIATION))
-    return ((images.float() / 255 - mean) / deviation).movedim(-1, -3)
+    return ((images.float() / 255 - mean) / deviation).transpose(-1, -2).transpose(-2, -3)

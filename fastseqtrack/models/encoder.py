@@ -42,7 +42,10 @@ class Encoder(nn.Module):
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         "search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking tokens (B, 4, D)."
-        x = self.tokens(search, templates)  # (B, N, D)
+        return self.attend(self.tokens(search, templates))
+
+    def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        "The sequence (B, N, D) through all blocks -> search features (B, Ns, D), tracking tokens (B, 4, D)."
         for block in self.blocks:
             x = block(x)
         x = self.norm(x)

@@ -129,7 +129,10 @@ class SeqTrack(nn.Module):
     def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "none", rule: ExitRule | None = None,
                 window: bool = True) -> Prediction:
         "Images as in `forward` -> boxes in the search region. There is one exit: `mode` and `rule` change nothing."
-        memory = self.bottleneck(self.encode(search, templates)[0])  # (B, Ns, d)
+        return self.generate(self.bottleneck(self.encode(search, templates)[0]), window)
+
+    def generate(self, memory: torch.Tensor, window: bool = True) -> Prediction:
+        "memory (B, Ns, d) -> four words, each from those before it."
         words = memory.new_zeros(len(memory), 0, dtype=torch.long)
         likelihoods = []
         for value in range(4):

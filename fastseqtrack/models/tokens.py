@@ -126,8 +126,16 @@ class Tokens(nn.Module):
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
         "search (B, 3, H, W), templates (B, T, 3, h, w), both normalised -> (B, Ns + T Nt + 4, D)."
-        B, T = templates.shape[:2]
+        return self.join(search, self.views(templates))
+
+    def views(self, templates: torch.Tensor) -> torch.Tensor:
+        "templates (B, T, 3, h, w) -> their tokens (B, T Nt, D), the same whatever the search region shows."
+        tokens = self.patches(templates.flatten(0, 1)) + self.template_position  # (B T, Nt, D)
+        return tokens.reshape(len(templates), -1, tokens.shape[-1])  # (B T, Nt, D) -> (B, T Nt, D)
+
+    def join(self, search: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
+        "search (B, 3, H, W), views (B, T Nt, D) -> the whole sequence (B, Ns + T Nt + 4, D)."
         tokens = self.patches(search) + self.search_position
-        views = self.patches(templates.flatten(0, 1)) + self.template_position  # (B T, Nt, D)
-        views = views.reshape(B, T * views.shape[1], -1)  # (B, T Nt, D)
-        return torch.cat([tokens, views, self.tracking.expand(B, -1, -1)], 1)  # (B, N, D)
+        if not self.config.tracking:  # SeqTrack: an empty part would be no valid tensor in an ONNX graph
+            return torch.cat([tokens, views], 1)
+        return torch.cat([tokens, views, self.tracking.expand(len(search), -1, -1)], 1)
