@@ -115,7 +115,7 @@ class Interval(click.ParamType):
 
 # %% ../../nbs/90_cli.common.ipynb #bb2b2a1d
 def tracker_options(command: Callable) -> Callable:
-    "Give a command the options of a `Tracker`: exit, tau, tau_mean, update_interval, update_threshold, window."
+    "Give a command the options of a `Tracker`: exits, template renewal, window, and how the model is run."
     modes = click.Choice(["auto", "none", "select", "host"])
     options = [
         click.option("--exit", default="auto", type=modes, help="How to exit early; none is full depth."),
@@ -124,6 +124,10 @@ def tracker_options(command: Callable) -> Callable:
         click.option("--update-interval", type=Interval(), help="Frames between two updates of the dynamic template, or never."),
         click.option("--update-threshold", type=float, help="Score above which it is updated."),
         click.option("--window/--no-window", default=True, help="Prefer places near the last one (Hann window)."),
+        click.option("--runtime", default="auto", type=click.Choice(["auto", "eager", "onnx", "compile", "graph"]),
+                     help="What runs the model; auto is the fastest that is installed and gives equal boxes."),
+        click.option("--dtype", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Precision.  [default: fp32]"),
+        click.option("--threads", type=click.IntRange(1), help="Threads of the model on a CPU."),
     ]
     for option in reversed(options):
         command = option(command)

@@ -139,4 +139,5 @@ def track(source, box, out, video, first_frame, json_wanted, model, checkpoint, 
     with open_lines(out, json_wanted) as lines:
         run = write_run(tracker, opened, box, lines, video)
     run |= dict(source=source, model=model, device=str(tracker.device), out=out, video=video)
+    run |= dict(runtime=repr(tracker.runtime))
     click.echo(json.dumps(run) if json_wanted else as_line(run), err=not json_wanted)

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['DTYPES', 'GRAPH_VERSION', 'RUNTIMES', 'AUTO_LIMIT', 'torch_threads', 'matrix_precision', 'Eager', 'test_pictures',
            'TemplateStage', 'FirstStage', 'LayerStage', 'SeqTrackStage', 'stages_of', 'export_stage', 'cache_folder',
-           'graph_digest', 'export_stages', 'Onnx', 'all_exits', 'Compile', 'Graph', 'agrees', 'open_runtime']
+           'graph_digest', 'export_stages', 'onnx_library', 'open_session', 'run_stages', 'Onnx', 'all_exits',
+           'Compile', 'Graph', 'agrees', 'open_runtime']
 
-# %% ../../nbs/19a_models.runtime.ipynb #ad2449e9
+# %% ../../nbs/19a_models.runtime.ipynb #e08dbecc
 import copy
 import hashlib
 import os
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -58,7 +60,7 @@ def matrix_precision(device: torch.device, dtype: str) -> Iterator[None]:
     finally:
         torch.backends.cuda.matmul.allow_tf32 = before
 
-# %% ../../nbs/19a_models.runtime.ipynb #af5d214b
+# %% ../../nbs/19a_models.runtime.ipynb #cbc8b734
 class Eager:
     "A model as PyTorch runs it. The other runtimes are compared with this one."
     name = "eager"
@@ -84,6 +86,10 @@ class Eager:
     def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule | None) -> Prediction:
         return self.model.predict(search, kept, mode=mode, rule=rule, window=self.window)
 
+    def at_exit(self, layer: int, words: torch.Tensor, score: torch.Tensor) -> Prediction:
+        "words (B, 4) and score (B,) of an exit as a prediction."
+        return Prediction(self.model.config.vocabulary.boxes(words), words, score, torch.full_like(words[:, 0], layer))
+
     def warmup(self, batch: int = 1) -> None:
         "Run once on empty images, so that the first real frame does not pay for allocation, export or compilation."
         sizes = self.model.config.tokens
@@ -97,7 +103,7 @@ def test_pictures(count: int, size: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.stack([cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), (size, size)) for _ in range(count)])
 
-# %% ../../nbs/19a_models.runtime.ipynb #ae6f8ae6
+# %% ../../nbs/19a_models.runtime.ipynb #7dabcfb6
 class TemplateStage(nn.Module):
     "Template images to template tokens."
 
@@ -109,7 +115,7 @@ class TemplateStage(nn.Module):
         "(B, h, w, 3) uint8 -> (B, Nt, D)."
         return self.model.encoder.tokens.views(normalize(images)[:, None])
 
-
+# %% ../../nbs/19a_models.runtime.ipynb #f692101b
 class FirstStage(nn.Module):
     "Everything up to exit 0."
 
@@ -125,7 +131,7 @@ class FirstStage(nn.Module):
         made = self.model.read(0, state, self.window)
         return made.words, made.score, state, self.model.bottleneck(features)
 
-
+# %% ../../nbs/19a_models.runtime.ipynb #98e1c2a0
 class LayerStage(nn.Module):
     "One decoder layer and its exit."
 
@@ -140,7 +146,7 @@ class LayerStage(nn.Module):
         made = self.model.read(self.layer, state, self.window)
         return made.words, made.score, state
 
-
+# %% ../../nbs/19a_models.runtime.ipynb #d465ea00
 class SeqTrackStage(nn.Module):
     "SeqTrack has one exit, so it is one stage: the encoder and four decoder runs."
 
@@ -216,7 +222,37 @@ def export_stages(model: FastSeqTrack | SeqTrack, folder: Path, window: bool = T
             export_stage(module.eval(), inputs, outputs, paths[name])
     return paths
 
-# %% ../../nbs/19a_models.runtime.ipynb #1b9e186a
+# %% ../../nbs/19a_models.runtime.ipynb #ec3b3c82
+def onnx_library() -> ModuleType:
+    "The onnxruntime module. Raises `InputError` where it is not installed."
+    try:
+        import onnxruntime
+    except ImportError:
+        raise InputError("onnxruntime is not installed", "pip install 'fastseqtrack[fast]'") from None
+    return onnxruntime
+
+
+def open_session(path: Path, threads: int):
+    "An ONNX Runtime session on the CPU, whose threads sleep while there is no work."
+    library = onnx_library()
+    options = library.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return library.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+# %% ../../nbs/19a_models.runtime.ipynb #444ce6bc
+def run_stages(sessions: dict, depth: int, images: dict[str, np.ndarray]) -> Iterator[tuple]:
+    "Yield layer, words (B, 4) and score (B,) of each exit; SeqTrack's single stage is its last exit."
+    words, score, *inner = sessions["stage0"].run(None, images)
+    yield (0 if inner else depth), words, score
+    if not inner:
+        return
+    state, memory = inner
+    for layer in range(1, depth + 1):
+        words, score, state = sessions[f"stage{layer}"].run(None, {"state": state, "memory": memory})
+        yield layer, words, score
+
+# %% ../../nbs/19a_models.runtime.ipynb #8c63939b
 class Onnx(Eager):
     "A model's stages in ONNX Runtime, on the CPU, in fp32. Raises `InputError` where onnxruntime is not installed."
     name = "onnx"
@@ -226,27 +262,17 @@ class Onnx(Eager):
         super().__init__(model, device, window, dtype, threads or 1)
         if device.type != "cpu" or dtype != "fp32":
             raise InputError(f"the onnx runtime runs fp32 on a CPU, not {dtype} on {device}", "use runtime='eager' there")
-        try:
-            import onnxruntime
-        except ImportError:
-            raise InputError("onnxruntime is not installed", "pip install 'fastseqtrack[fast]'") from None
-        self.library, self.sessions = onnxruntime, {}
+        self.version, self.sessions = onnx_library().__version__, {}
 
     def __repr__(self) -> str:
-        return f"onnx (ONNX Runtime {self.library.__version__}), fp32, cpu, threads={self.threads}"
+        return f"onnx (ONNX Runtime {self.version}), fp32, cpu, threads={self.threads}"
 
     def stages(self, batch: int) -> dict:
         "The sessions for batches of this size, by stage; exported when they are needed first."
         if batch not in self.sessions:
             paths = export_stages(self.model, cache_folder(), self.window, batch)
-            self.sessions[batch] = {name: self._open(path) for name, path in paths.items()}
+            self.sessions[batch] = {name: open_session(path, self.threads) for name, path in paths.items()}
         return self.sessions[batch]
-
-    def _open(self, path: Path):
-        options = self.library.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return self.library.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def prepare(self, images: np.ndarray) -> torch.Tensor:
         "Template images (B, h, w, 3) uint8 -> template tokens (B, Nt, D)."
@@ -259,29 +285,15 @@ class Onnx(Eager):
         config = self.model.config
         if isinstance(self.model, SeqTrack) or config.exits == "none":
             mode = "none"
-        states = self._states(np.ascontiguousarray(search), kept.flatten(1, 2).numpy())
+        sessions, images = self.stages(len(search)), {"search": search, "views": kept.flatten(1, 2).numpy()}
+        states = run_stages(sessions, config.decoder.depth, images)
         return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau), config.decoder.depth)
 
-    def _states(self, search: np.ndarray, views: np.ndarray) -> Iterator[tuple[int, list[np.ndarray]]]:
-        "The outputs of each stage, computed when they are needed."
-        sessions = self.stages(len(search))
-        words, score, *inner = sessions["stage0"].run(None, {"search": search, "views": views})
-        if not inner:
-            yield self.model.config.decoder.depth, [words, score]
-            return
-        yield 0, [words, score]
-        state, memory = inner
-        for layer in range(1, self.model.config.decoder.depth + 1):
-            words, score, state = sessions[f"stage{layer}"].run(None, {"state": state, "memory": memory})
-            yield layer, [words, score]
+    def _read(self, _: int, state: tuple) -> Prediction:
+        layer, words, score = state
+        return self.at_exit(layer, torch.from_numpy(words), torch.from_numpy(score))
 
-    def _read(self, _: int, outputs: tuple[int, list[np.ndarray]]) -> Prediction:
-        layer, (words, score) = outputs
-        words = torch.from_numpy(words)
-        boxes = self.model.config.vocabulary.boxes(words)
-        return Prediction(boxes, words, torch.from_numpy(score), torch.full_like(words[:, 0], layer))
-
-# %% ../../nbs/19a_models.runtime.ipynb #d70ff7cd
+# %% ../../nbs/19a_models.runtime.ipynb #1f8fb3aa
 def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: torch.Tensor, window: bool) -> tuple:
     "Normalised images as in `model.forward` -> words (E, B, 4) and scores (E, B) of all E exits."
     if isinstance(model, SeqTrack):
@@ -290,7 +302,7 @@ def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: t
         made = [model.read(layer, state, window) for layer, state in enumerate(model.states(search, templates))]
     return torch.stack([one.words for one in made]), torch.stack([one.score for one in made])
 
-
+# %% ../../nbs/19a_models.runtime.ipynb #e499d9d5
 class Compile(Eager):
     "All exits as one compiled function; the exit is chosen from its outputs."
     name = "compile"
@@ -310,9 +322,9 @@ class Compile(Eager):
 
     def _read(self, _: int, state: tuple) -> Prediction:
         layer, words, score = state
-        return Prediction(self.model.config.vocabulary.boxes(words), words, score, torch.full_like(words[:, 0], layer))
+        return self.at_exit(layer, words, score)
 
-
+# %% ../../nbs/19a_models.runtime.ipynb #a70fb43b
 class Graph(Compile):
     "All exits as one CUDA graph. Raises `InputError` without a CUDA GPU."
     name = "graph"
