@@ -3,11 +3,22 @@ from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 config = ConfigParser(delimiters=["="])
 config.read(HERE / "settings.ini", encoding="utf-8")
 project = config["DEFAULT"]
+
+TOOLS = ("book", "packages")  # for those who write here: they need the notebooks, which no wheel has
+
+
+class Build(build_py):
+    "A wheel without the tools of the book; in a checkout they are there."
+
+    def find_package_modules(self, package, folder):
+        return [module for module in super().find_package_modules(package, folder) if module[1] not in TOOLS]
+
 
 setup(
     name=project["lib_name"],
@@ -21,7 +32,9 @@ setup(
     keywords=project["keywords"],
     python_requires=f">={project['min_python']}",
     packages=find_packages(HERE, include=[project["lib_path"], f"{project['lib_path']}.*"]),
-    package_data={project["lib_path"]: ["weights/*.safetensors", "weights/*.json", "clip/*", "splits/*", "paper/printed/*"]},
+    package_data={project["lib_path"]: ["weights/*", "clip/*", "splits/*", "paper/printed/*", "py.typed"]},
+    exclude_package_data={project["lib_path"]: ["weights/ablation_*"]},  # Table 3's: 27 MB that only a checkout needs
+    cmdclass={"build_py": Build},
     install_requires=project["requirements"].split(),
     extras_require={"dev": project["dev_requirements"].split(), "fast": project["fast_requirements"].split()},
     entry_points={"console_scripts": project["console_scripts"].split()},

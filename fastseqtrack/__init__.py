@@ -2,9 +2,9 @@
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-# Loaded when first asked for, so that `fastseqtrack --help` need not wait for PyTorch.
+# Loaded when first asked for, so that `fastseqtrack --help` does not wait for PyTorch.
 _HOMES = {
     "Tracker": "tracking.tracker",
     "TrackResult": "tracking.base",

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -56,8 +57,9 @@ found = run_setup("setup.py", stop_after="init")
 build = found.get_command_obj("build_py")
 build.ensure_finalized()
 data = [name for _, _, _, names in build.data_files for name in names]
+modules = [".".join([*package.split("."), name][1:]) for package, name, _ in build.find_all_modules()]
 print(json.dumps(dict(requires=found.install_requires, extras=found.extras_require, scripts=found.entry_points["console_scripts"],
-                      python=str(found.python_requires), data=data, long=found.metadata.long_description)))
+                      python=str(found.python_requires), data=data, modules=modules, long=found.metadata.long_description)))
 """
     done = subprocess.run([sys.executable, "-c", "import setuptools\n" + program], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -139,20 +141,18 @@ def test_setup_says_what_settings_say(copy):
     assert found["long"] == (copy / "README.md").read_text()
 
 
-def test_a_wheel_carries_the_weights(copy):
-    weights = copy / "fastseqtrack" / "weights"
-    weights.mkdir(exist_ok=True)
-    for name in ("some.safetensors", "some.json"):
-        (weights / name).write_text("{}")
-    assert {"some.safetensors", "some.json"} <= {Path(name).name for name in distribution(copy)["data"]}
-
-
-def test_a_wheel_carries_every_committed_file(root):
+def test_a_wheel_carries_what_a_user_needs(root):
+    "The small models, the clip and the split lists; the ablation's weights and the book's tools stay in the checkout."
     names = subprocess.run(["git", "ls-files", "fastseqtrack"], cwd=root, capture_output=True, text=True).stdout.split()
     if not names:
         pytest.skip("not a git checkout")
+    found = distribution(root)
     data = {Path(name).relative_to("fastseqtrack").as_posix() for name in names if not name.endswith(".py")}
-    assert data and data <= set(distribution(root)["data"])
+    assert set(found["data"]) & data == {name for name in data if not name.startswith("weights/ablation_")}
+    assert {"weights/fastseqtrack_nano.safetensors", "weights/seqtrack_nano.json", "py.typed"} <= set(found["data"])
+    files = [root / "fastseqtrack" / name for name in found["data"]]
+    assert sum(len(zlib.compress(path.read_bytes())) for path in files) <= 12e6, "bytes of the data in a wheel"
+    assert "models.exits" in found["modules"] and not {"book", "packages"} & set(found["modules"])
 
 
 def test_shipped_weights_are_small_and_have_a_card(root):
