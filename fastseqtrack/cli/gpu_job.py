@@ -24,7 +24,8 @@ from ..models.presets import preset
 from ..models.speed import measure_speed
 from ..paper.table1 import run_decoder_speed
 from ..training.recipes import RECIPES, Recipe
-from ..training.trainer import STATE, train
+from ..training.run_folder import STATE
+from ..training.trainer import train
 from .common import Failure
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #0fd953a4

@@ -18,7 +18,7 @@ from ..models.presets import preset, with_settings
 from .calibrate import calibrate
 from .loss import LossConfig
 from .recipes import RECIPES, Recipe
-from .trainer import fitted, train, validation_batches
+from .trainer import fit_to_model, train, validation_batches
 
 # %% ../../nbs/47_training.ablation.ipynb #a0c477a5
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def train_variant(key: str, out, pairs: int = PAIRS, seed: int = 0, **how) -> Pa
     name = f"ablation_{key}" + (f"_s{seed}" if seed else "")
     recipe, command = recipe_of(variant, pairs, seed), f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
     weights = train(name, Path(out) / name, config=variant.config, recipe=recipe, init_from=write_start(out), command=command, **how)
-    calibrate(weights, batches=validation_batches(fitted(recipe, variant.config)))
+    calibrate(weights, batches=validation_batches(fit_to_model(recipe, variant.config)))
     return weights
 
 

@@ -17,7 +17,7 @@ from ..models.checkpoints import open_model, read_card
 from ..models.exits import AtLayer
 from ..models.networks import FastSeqTrack
 from .recipes import RECIPES
-from .trainer import fitted, validation_batches
+from .trainer import fit_to_model, validation_batches
 
 # %% ../../nbs/46_training.calibrate.ipynb #76347691
 @torch.no_grad()
@@ -64,7 +64,7 @@ def calibrate(weights, preset: str | None = None, batches: list[dict] | None = N
     if not weights.is_file():
         raise InputError(f"there is no checkpoint {weights}", "train one first: fastseqtrack train")
     model = open_model(weights)
-    read = read_exits(model, batches or validation_batches(fitted(RECIPES[preset], model.config)))
+    read = read_exits(model, batches or validation_batches(fit_to_model(RECIPES[preset], model.config)))
     ok = round(choose_ok(read["score"][-1][read["overlap"][-1] > 0.5], read["absent"]), 2)
     seen = dict(world="val", pairs=read["absent"].numel(), overlap_full_depth=round(read["overlap"][-1].mean().item(), 4))
     card = read_card(weights) | dict(ok_threshold=ok, update_threshold=ok, calibration=seen)

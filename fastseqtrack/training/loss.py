@@ -97,9 +97,11 @@ def dense_boxes(answers: torch.Tensor) -> torch.Tensor:
     return torch.stack([x + (right - left) / 2, y + (bottom - top) / 2, left + right, top + bottom], -1)
 
 
-def dense_loss(answers: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-    "Cross-entropy of `inside`, and 1 - GIoU of the boxes of the tokens inside: (B, Ns, 5), (B, 4) cxcywh -> scalar."
+def dense_loss(answers: torch.Tensor, boxes: torch.Tensor, count: torch.Tensor | None = None) -> torch.Tensor:
+    """Cross-entropy of `inside`, and mean 1 - GIoU of the tokens inside: (B, Ns, 5), (B, 4) cxcywh -> scalar.
+
+    count: the number of tokens to divide by, where these pairs are part of a larger batch."""
     within = inside(boxes, answers.shape[1]).to(answers.dtype)
     where = F.binary_cross_entropy_with_logits(answers[..., 0], within)
     distance = box_loss(dense_boxes(answers), boxes[:, None].expand(*within.shape, 4))  # (B, Ns)
-    return where + (distance * within).sum() / within.sum().clamp(min=1)
+    return where + (distance * within).sum() / (within.sum().clamp(min=1) if count is None else count)

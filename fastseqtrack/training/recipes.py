@@ -8,6 +8,7 @@ __all__ = ['NANO_DATA', 'NANO', 'VIDEO', 'RECIPES', 'Recipe']
 # %% ../../nbs/44_training.recipes.ipynb #747e74ba
 from dataclasses import dataclass, replace
 
+from ..core import UsageError
 from .augment import PairConfig
 from .loss import LossConfig
 
@@ -40,6 +41,15 @@ class Recipe:
         if late < 0 or self.decay == "step":
             return 1.0 if late < 0 else self.decay_to
         return 1.0 + (self.decay_to - 1.0) * min(1.0, late / (1.0 - self.decay_from))
+
+    def check(self) -> None:
+        "Raise `UsageError` unless there is at least one step to do."
+        if self.batch < 1 or self.pairs < self.batch:
+            cause = f"{self.pairs} pairs make no step with batches of {self.batch}"
+            raise UsageError(cause, f"give at least {max(self.batch, 1)} pairs, and a batch of at least 1")
+        if self.seed < 0 or not self.lr > 0 or self.validation_pairs < 1:
+            cause = f"a training cannot have seed {self.seed}, rate {self.lr}, {self.validation_pairs} validation pairs"
+            raise UsageError(cause, "give a seed from 0, a rate above 0, at least one validation pair")
 
 # %% ../../nbs/44_training.recipes.ipynb #7b2034f4
 NANO_DATA = PairConfig(
