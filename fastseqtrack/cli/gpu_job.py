@@ -24,7 +24,7 @@ from ..models.presets import preset
 from ..models.speed import measure_speed
 from ..paper.table1 import run_decoder_speed
 from ..training.recipes import RECIPES, Recipe
-from ..training.run_folder import STATE
+from ..training.run_folder import BEFORE, STATE
 from ..training.trainer import train
 from .common import Failure
 
@@ -141,6 +141,8 @@ def learn(job: Job, recipe: Recipe | None = None) -> dict:
     finally:
         if (job.out / STATE).is_file():
             split(job.out / STATE)
+        for name in (BEFORE, "run.lock"):  # the folder of a job's results holds eight files
+            (job.out / name).unlink(missing_ok=True)
     return json.loads((job.out / "log.jsonl").read_text().splitlines()[-1])
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #b626a2f5
