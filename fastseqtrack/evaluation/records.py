@@ -44,7 +44,7 @@ def digest_of(data: bytes) -> str:
     "Twelve digits that stand for a file."
     return hashlib.sha256(data).hexdigest()[:12]
 
-# %% ../../nbs/60_evaluation.records.ipynb #e81217cb
+# %% ../../nbs/60_evaluation.records.ipynb #cb07f2e7
 def check_tracker(name: str) -> str:
     "The name, if it can be that of a tracker's files. Raises `UsageError` otherwise; `truth` is taken."
     strange = {"/", "\\"} & set(name) or not name.isprintable() or len(name.encode()) > 200
@@ -106,7 +106,7 @@ def _rounded(values, digits: int = 2) -> list:
     value = round(float(values), digits)
     return int(value) if value.is_integer() else value
 
-# %% ../../nbs/60_evaluation.records.ipynb #c2e58a7a
+# %% ../../nbs/60_evaluation.records.ipynb #19f4854e
 def truth_of(sequence) -> Truth:
     "The truth of a `Sequence`, ready for JSON."
     def flags(values):
@@ -120,7 +120,7 @@ def truth_digest(truth: Truth) -> str:
     "A fingerprint of the truth."
     return digest_of(json.dumps(vars(truth), sort_keys=True).encode())
 
-# %% ../../nbs/60_evaluation.records.ipynb #4c652b7e
+# %% ../../nbs/60_evaluation.records.ipynb #2c760cc1
 @dataclass(frozen=True)
 class Record:
     "What one tracker did on one sequence. N frames, N - 1 updates."
@@ -213,7 +213,7 @@ def write_records(path, records: Mapping[str, Record | Truth | dict]) -> Path:
     "Write records, truths or plain objects by sequence name as JSON lines, in one step."
     return write_whole(path, "".join(map(_line, records.values())))
 
-# %% ../../nbs/60_evaluation.records.ipynb #df188c89
+# %% ../../nbs/60_evaluation.records.ipynb #f3d8b397
 def read_lines(path) -> dict[str, dict]:
     """JSON objects, one per line, by their `sequence`; a cut last line is dropped, no file is no object.
 
@@ -304,7 +304,7 @@ def _run_missing(entry: Entry, missing, path: Path, command: str, options: RunOp
             file.flush()
     return made, failed
 
-# %% ../../nbs/60_evaluation.records.ipynb #ad6c3793
+# %% ../../nbs/60_evaluation.records.ipynb #7d0c6ab9
 @contextmanager
 def only_run(*paths: Path, wait: float = 0) -> Iterator[None]:
     "Hold files of records against other runs, waiting `wait` seconds. Raises `InputError` where another run holds one."
@@ -342,7 +342,7 @@ def _still_valid(record: Record, entry: Entry, truths: dict, before: dict, proto
     labels_only = old and record.truth == truth_digest(old) and (old.boxes, old.size) == (new.boxes, new.size)
     return score_record(record, new, protocol) if labels_only else None
 
-# %% ../../nbs/60_evaluation.records.ipynb #eb96d1d4
+# %% ../../nbs/60_evaluation.records.ipynb #be793812
 def share_files(path: Path) -> list[Path]:
     "The files that processes with a share have left beside the records at `path`."
     found = path.parent.glob("*.share-*.jsonl")
@@ -354,6 +354,27 @@ def _check_version(path: Path, entry: Entry) -> None:
         if others := {record.version for record in read_records(file).values()} - {entry.version}:
             fix = "run with the options of then, or under a name of its own (--name), or take the file away"
             raise UsageError(f"{file} holds results of {others.pop()}, and this is {entry.version}", fix)
+
+# %% ../../nbs/60_evaluation.records.ipynb #0556e825
+def _valid_records(entry, path, data, sequences, folder, options) -> dict[str, Record]:
+    "The records that may stay, of the file and of the shares, by name; the truth is brought up to date."
+    if not options.renew:
+        _check_version(path, entry)
+    truths, before = _keep_truth(data, sequences, folder)
+    kept = {}
+    for file in [path, *share_files(path)]:
+        for name, record in read_records(file).items():
+            valid = _still_valid(record, entry, truths, before, options.protocol)
+            if valid and options.is_kept(valid):
+                kept[name] = valid
+    return kept
+
+
+def _raise_failed(entry: Entry, failed: list[str], sequences) -> None:
+    "Raise `InputError` that names what failed, if anything did."
+    if failed:
+        cause = f"{entry.name} failed on {len(failed)} of {len(sequences)} sequences: {'; '.join(failed)}"
+        raise InputError(cause, "the other records are kept: mend the cause and run again")
 
 # %% ../../nbs/60_evaluation.records.ipynb #4d7fa7e1
 def run_records(entry: Entry, data: str, sequences, command: str, folder=None,
@@ -397,27 +418,6 @@ def _run_share(entry, path, own, data, sequences, command, folder, options) -> d
     _raise_failed(entry, failed, mine)
     return {sequence.name: (kept | made)[sequence.name] for sequence in mine}
 
-
-def _valid_records(entry, path, data, sequences, folder, options) -> dict[str, Record]:
-    "The records that may stay, of the file and of the shares, by name; the truth is brought up to date."
-    if not options.renew:
-        _check_version(path, entry)
-    truths, before = _keep_truth(data, sequences, folder)
-    kept = {}
-    for file in [path, *share_files(path)]:
-        for name, record in read_records(file).items():
-            valid = _still_valid(record, entry, truths, before, options.protocol)
-            if valid and options.is_kept(valid):
-                kept[name] = valid
-    return kept
-
-
-def _raise_failed(entry: Entry, failed: list[str], sequences) -> None:
-    "Raise `InputError` that names what failed, if anything did."
-    if failed:
-        cause = f"{entry.name} failed on {len(failed)} of {len(sequences)} sequences: {'; '.join(failed)}"
-        raise InputError(cause, "the other records are kept: mend the cause and run again")
-
 # %% ../../nbs/60_evaluation.records.ipynb #e420785c
 def summarize(records: Mapping[str, Record], truths: Mapping[str, Truth], protocol: str | None = None) -> dict:
     """Scores of one tracker in percent under the protocol (None: that of the records), `fps`, `mean_exit`, `sequences`.
@@ -440,7 +440,7 @@ def summarize(records: Mapping[str, Record], truths: Mapping[str, Truth], protoc
     mean_exit = float(np.mean(exits)) if exits else None
     return scores | dict(fps=updates / seconds, mean_exit=mean_exit, sequences=len(records))
 
-# %% ../../nbs/60_evaluation.records.ipynb #4515116d
+# %% ../../nbs/60_evaluation.records.ipynb #a2db3d7a
 @dataclass(frozen=True)
 class Reliability:
     "How far `ok` can be trusted, over all counted frames. A share of no frame is NaN."

@@ -159,7 +159,7 @@ def read_all_raw(folder, frames: dict[str, int | None], box_format: str = "xywh"
         raise InputError(f"{folder} has no result of any of these sequences", "give the folder of this data set's results")
     return results
 
-# %% ../../nbs/61_evaluation.result_files.ipynb #e9260ac5
+# %% ../../nbs/61_evaluation.result_files.ipynb #f3e5cf0b
 def first_row_faults(results: list[RawResult], given: dict[str, np.ndarray]) -> list[str]:
     "What is odd about first rows, in sentences; `given` has the first box (4,) of each result by name."
     doubts = defaultdict(list)

@@ -27,8 +27,6 @@ from .records import read_truths, records_file, run_records, summarize
 from .result_files import RawResult, box_lines, check_names, first_row_faults
 from .result_files import read_all_raw, read_rows, write_raw
 
-log = logging.getLogger(__name__)
-
 # %% ../../nbs/63_evaluation.runner.ipynb #9929366c
 @dataclass(frozen=True)
 class Task:
@@ -103,7 +101,7 @@ class RawFiles:
         except (OSError, ValueError, InputError):
             return False
 
-# %% ../../nbs/63_evaluation.runner.ipynb #900d2e20
+# %% ../../nbs/63_evaluation.runner.ipynb #d75d40a8
 def run_none(entry: Entry, sequences):
     "A way to run sequences that runs none."
     return ((sequence, InputError("not run yet", "run it")) for sequence in sequences)
@@ -141,6 +139,9 @@ def outcome(task: Task, tracker: str, records: dict[str, Record]) -> dict:
     return told | dict(exits=dict(sorted(exits.items())), fps=fps, results=str(task.raw_folder(tracker)))
 
 # %% ../../nbs/63_evaluation.runner.ipynb #0f3c1bd7
+log = logging.getLogger(__name__)
+
+
 def score_raw(task: Task, folder, any_length: bool = False, part: bool = False, box_format: str = "xywh") -> Evaluation:
     """Score a folder of raw results (see `result_files.read_all_raw`); with `part`, those sequences that are there.
 
