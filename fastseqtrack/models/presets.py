@@ -33,9 +33,9 @@ VIDEO = replace(
     tokens=TokenConfig(search=160, template=80, dim=128, stem="hybrid"),
     encoder=replace(NANO.encoder, depth=4),
     template_factor=2.0,
-    tau=2.62,
-    ok_threshold=1.85,
-    update_threshold=1.85,
+    tau=3.51,
+    ok_threshold=2.37,
+    update_threshold=2.37,
 )
 PRESETS = {
     "fastseqtrack_b256": ModelConfig(),
