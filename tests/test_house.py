@@ -87,8 +87,9 @@ def test_readme_is_the_front_page(root):
     assert (root / "README.md").read_text(encoding="utf-8") == book.render_readme(root / "nbs" / "index.ipynb")
 
 
-def test_readme_links_lead_somewhere(root):
-    text = (root / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(root, page):
+    text = (root / page).read_text(encoding="utf-8")
     targets = {target.split("#")[0] for target in re.findall(r'(?:\]\(|src="|href=")([^)"\s]+)', text)}
     local = {target for target in targets if target and ":" not in target}
     assert [target for target in sorted(local) if not (root / target).exists()] == []
@@ -104,7 +105,8 @@ def test_top_level_holds_nothing_else(root):
         pytest.skip("not a git checkout")
     top = {path.split("/")[0] for path in tracked if path and not path.startswith(".")}
     folders = {"nbs", "fastseqtrack", "figures", "tests"}
-    files = {"settings.ini", "environment.yml", "README.md", "LICENSE", "NOTICE", "Makefile", "MANIFEST.in", "setup.py"}
+    files = {"settings.ini", "environment.yml", "Makefile", "MANIFEST.in", "setup.py", "LICENSE", "NOTICE"}
+    files |= {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"}
     assert top <= folders | files
 
 

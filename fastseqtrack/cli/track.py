@@ -107,7 +107,7 @@ def write_first_frame(source, path: str) -> None:
 @click.option("--video", type=click.Path(dir_okay=False), help="An mp4 with the boxes: green exit 0, yellow 1, orange 2.")
 @click.option("--first-frame", type=click.Path(dir_okay=False), help="Write the first frame with a grid as PNG, and stop.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object that sums up the run.")
-@click.option("--model", default="fastseqtrack_nano", help="A preset, or a file of weights that were trained here.")
+@click.option("--model", default="fastseqtrack_video", help="A preset, or a file of weights that were trained here.")
 @click.option("--checkpoint", type=click.Path(), help="Other weights for the preset, such as SeqTrack's .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @tracker_options
