@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RUNNING', 'GOES_WITH', 'as_text', 'run_model', 'score_folder', 'check_packable', 'pack', 'keep_report',
-           'check_options', 'evaluate_task', 'evaluate']
+           'check_options', 'evaluate_task', 'result_options', 'evaluate']
 
 # %% ../../nbs/93_cli.evaluate.ipynb #918df86b
 import json
@@ -124,6 +124,23 @@ def evaluate_task(task, model, results, package, server_report, source, name, an
         outcome |= dict(data=task.data, tracker=name or Path(results).resolve().name, results=str(results))
     return outcome | (pack(task, outcome["results"], package) if package else {})
 
+# %% ../../nbs/93_cli.evaluate.ipynb #93000002
+def result_options(command):
+    "Give a command the options for results that are there already: what to score, pack or keep."
+    options = [
+        click.option("--results", type=click.Path(exists=True, file_okay=False), help="Score this folder of raw results instead."),
+        click.option("--any-length", is_flag=True, help="Let the protocol decide about results with other rows than frames."),
+        click.option("--part", is_flag=True, help="Score the sequences that have a result, and leave the others out."),
+        click.option("--box-format", type=click.Choice(["xywh", "xyxy", "cxcywh"]), default="xywh",
+                      help="How boxes stand in --results."),
+        click.option("--package", type=click.Path(dir_okay=False), help="Zip for the server of got10k:test or trackingnet:test."),
+        click.option("--server-report", type=click.Path(dir_okay=False), help="Keep the scores in this JSON file that a server returned."),
+        click.option("--source", help="Where the report comes from, such as its address."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
 # %% ../../nbs/93_cli.evaluate.ipynb #1b05a4ac
 @click.command()
 @click.option("--data", required=True, help="set:split, such as vasttrack:test or synthetic:test; folder:PATH is your own.")
@@ -137,14 +154,7 @@ def evaluate_task(task, model, results, package, server_report, source, name, an
 @click.option("--first", type=click.IntRange(1), help="Only so many sequences.")
 @click.option("--name", help="The tracker's name in results.  [default: the model's]")
 @click.option("--merge", is_flag=True, help="Put the shares of a torchrun together; run nothing.")
-@click.option("--results", type=click.Path(exists=True, file_okay=False), help="Score this folder of raw results instead.")
-@click.option("--any-length", is_flag=True, help="Let the protocol decide about results with other rows than frames.")
-@click.option("--part", is_flag=True, help="Score the sequences that have a result, and leave the others out.")
-@click.option("--box-format", type=click.Choice(["xywh", "xyxy", "cxcywh"]), default="xywh",
-              help="How boxes stand in --results.")
-@click.option("--package", type=click.Path(dir_okay=False), help="Zip for the server of got10k:test or trackingnet:test.")
-@click.option("--server-report", type=click.Path(dir_okay=False), help="Keep the scores in this JSON file that a server returned.")
-@click.option("--source", help="Where the report comes from, such as its address.")
+@result_options
 @tracker_options
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object.")
 def evaluate(data, out, root, protocol, first, json_wanted, **asked) -> None:
