@@ -9,7 +9,6 @@ __all__ = ['DTYPES', 'GRAPH_VERSION', 'RUNTIMES', 'AUTO_LIMIT', 'torch_threads',
            'Compile', 'Graph', 'agrees', 'open_runtime']
 
 # %% ../../nbs/19a_models.runtime.ipynb #e08dbecc
-import copy
 import hashlib
 import os
 import tempfile

@@ -16,7 +16,6 @@ import numpy as np
 from ..core import InputError, UsageError
 from ..data.datasets import WORLDS, open_dataset, parse_data
 from ..data.sequences import Sequence
-from ..data.synthetic import open_world
 from .augment import PairConfig, augment, crop_three
 from .sampling import draw_frames, visible_frames
 
