@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
-from ..core import WEIGHTS, InputError, UsageError, figures_dir, progress, provenance, write_whole
 from ..boxes import iou
+from ..core import WEIGHTS, InputError, UsageError, figures_dir, progress, provenance, write_whole
 from ..metrics.protocols import SequenceResult, evaluate
 from ..models.checkpoints import open_model
 from ..models.exits import ScoreAbove

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import InputError, UsageError, checked_name, write_whole
+from ..core import InputError, checked_name, write_whole
 from ..data.box_files import BOX_FORMS, NO_NUMBER, first_row_doubt
 
 # %% ../../nbs/61_evaluation.result_files.ipynb #f01f20c2

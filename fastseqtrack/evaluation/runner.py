@@ -22,10 +22,8 @@ from ..data.layouts import layout
 from ..data.sequences import Sequence
 from ..metrics.protocols import PROTOCOLS, Evaluation, SequenceResult, evaluate
 from .batched import lockstep
-from .records import Entry, Record, RunOptions, is_scored, one_by_one
-from .records import read_truths, records_file, run_records, summarize
-from .result_files import RawResult, box_lines, check_names, first_row_faults
-from .result_files import read_all_raw, read_rows, write_raw
+from .records import Entry, Record, RunOptions, is_scored, one_by_one, read_truths, records_file, run_records, summarize
+from .result_files import RawResult, box_lines, check_names, first_row_faults, read_all_raw, read_rows, write_raw
 
 # %% ../../nbs/63_evaluation.runner.ipynb #9929366c
 @dataclass(frozen=True)

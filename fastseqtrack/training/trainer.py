@@ -7,7 +7,7 @@ __all__ = ['STEM', 'TrainingModel', 'parameter_groups', 'running_average', 'upda
            'disable_fused_attention', 'process_number', 'process_count', 'sum_over_processes', 'any_process',
            'step_seed', 'Run', 'changed_settings', 'validation_batches', 'validate', 'mean_parts', 'card', 'write_run',
            'report', 'load_stem', 'start_from', 'fit_to_model', 'open_run', 'pair_indices', 'training_batches',
-           'with_changes', 'check_plan', 'stopped', 'learn', 'train_folder', 'train']
+           'with_changes', 'check_plan', 'stopped', 'learn', 'train']
 
 # %% ../../nbs/45_training.trainer.ipynb #a7d79bbf
 import json
@@ -425,27 +425,6 @@ def learn(run: Run, batches, write, deadline: float, report_minutes: float, requ
     if request.signal:
         raise stopped(run, f"stopped by {request.signal}")
 
-# %% ../../nbs/45_training.trainer.ipynb #45a00002
-def train_folder(
-    run: Run, preset: str, out: Path, command: str, batches, validation: list | None, deadline: float, report_minutes: float,
-    request,
-) -> None:
-    "Learn what is left of a run from `batches`, and keep its folder up to date; of several processes, the first writes."
-    first = process_number() == 0
-    checks = validation_batches(run.recipe, validation) if first else []
-
-    def write(recent: list[dict]) -> None:
-        if first and recent:
-            report(run, recent, checks)
-        if first:
-            write_run(run, preset, out, command)
-
-    if first:
-        batches = progress(batches, preset, (run.recipe.pairs - run.pairs) // run.recipe.batch)
-    learn(run, batches, write, deadline, report_minutes, request)
-    if not (out / f"{preset}.safetensors").is_file():
-        write([])  # the run was complete, its weights were taken away
-
 # %% ../../nbs/45_training.trainer.ipynb #b7b45213
 def train(
     preset: str, out: str | Path, sources: list | None = None, validation: list | None = None, *,
@@ -476,7 +455,20 @@ def train(
     if first:
         run_folder.make_folder(out)
     with run_folder.lock_folder(out) if first else nullcontext(), run_folder.stop_signals() as request:
-        run = open_run(config or preset_config(preset), out, recipe, device, init_from, resume, device_batch, bf16)
+        config = config or preset_config(preset)
+        run = open_run(config, out, recipe, device, init_from, resume, device_batch, bf16)
+        checks = validation_batches(run.recipe, validation) if first else []
+
+        def write(recent: list[dict]) -> None:
+            if first:
+                if recent:
+                    report(run, recent, checks)
+                write_run(run, preset, out, command)
+
         batches = training_batches(run, sources, workers, weights)
-        train_folder(run, preset, out, command, batches, validation, deadline, report_minutes, request)
+        if first:
+            batches = progress(batches, preset, (recipe.pairs - run.pairs) // recipe.batch)
+        learn(run, batches, write, deadline, report_minutes, request)
+        if not (out / f"{preset}.safetensors").is_file():
+            write([])  # the run was complete, its weights were taken away
     return out / f"{preset}.safetensors"
