@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PATIENCE', 'PLANS', 'join_processes', 'Plan', 'blank_batch', 'saved_bytes', 'seconds_per_pair', 'describe_plan']
 
-# %% ../../nbs/45a_training.distributed.ipynb #258ee39c
+# %% ../../nbs/45a_training.distributed.ipynb #d4f2f0d8
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,8 @@ from ..models.presets import preset
 from ..models.tokens import TokenConfig
 from .recipes import RECIPES, Recipe
 from .run_folder import room_needed
-from .trainer import Run, TrainingModel, bf16_is_faster
+from .step import TrainingModel, bf16_is_faster
+from .trainer import Run, take_step
 
 # %% ../../nbs/45a_training.distributed.ipynb #3fe38cb9
 PATIENCE = timedelta(minutes=10)  # how long a process waits for another: the first also validates and writes
@@ -83,14 +84,14 @@ def saved_bytes(config: ModelConfig, recipe: Recipe, pairs: int = 2) -> float:
         learner(batch)
     return sum(sizes.values()) / pairs
 
-# %% ../../nbs/45a_training.distributed.ipynb #346a10a8
+# %% ../../nbs/45a_training.distributed.ipynb #17f5f47b
 def seconds_per_pair(config: ModelConfig, recipe: Recipe, device: torch.device, pairs: int) -> float:
     "Seconds that a step takes per pair on this device; the first step and the data workers do not count."
     run, tokens = Run(build(config), recipe, device, bf16_is_faster(device)), config.tokens
     batch = blank_batch(tokens, pairs)
-    run.step(batch)
+    take_step(run, batch)
     began = perf_counter()
-    run.step(batch)["ce"].sum().item()  # reading a number waits for the GPU
+    take_step(run, batch)["ce"].sum().item()  # reading a number waits for the GPU
     return (perf_counter() - began) / pairs
 
 

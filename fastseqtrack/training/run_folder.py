@@ -6,7 +6,7 @@
 __all__ = ['STATE', 'BEFORE', 'log', 'lock_folder', 'make_folder', 'room_needed', 'check_room', 'save_state', 'read_state',
            'load_state', 'set_damaged_aside', 'StopRequest', 'stop_signals']
 
-# %% ../../nbs/44a_training.run_folder.ipynb #d06e8031
+# %% ../../nbs/44a_training.run_folder.ipynb #fb78c9d8
 import io
 import logging
 import os
@@ -15,7 +15,7 @@ import signal
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,17 +23,14 @@ import torch
 
 from ..core import InputError, write_whole
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
-
-# %% ../../nbs/44a_training.run_folder.ipynb #3c6f0d6a
+# %% ../../nbs/44a_training.run_folder.ipynb #ab01e332
 @contextmanager
 def lock_folder(out: Path) -> Iterator[None]:
     "Hold the only lock on a run's folder. Raises `InputError` if another process holds it."
     with (Path(out) / "run.lock").open("a+") as file:
-        if fcntl is not None:
+        with suppress(ImportError):  # Windows has no such locks
+            import fcntl
+
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
