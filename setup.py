@@ -33,7 +33,7 @@ setup(
     python_requires=f">={project['min_python']}",
     packages=find_packages(HERE, include=[project["lib_path"], f"{project['lib_path']}.*"]),
     package_data={project["lib_path"]: ["weights/*", "clip/*", "splits/*", "paper/printed/*", "py.typed"]},
-    exclude_package_data={project["lib_path"]: ["weights/ablation_*"]},  # Table 3's: 27 MB that only a checkout needs
+    exclude_package_data={project["lib_path"]: ["weights/ablation_*"]},  # 27 MB that Table 3 needs
     cmdclass={"build_py": Build},
     install_requires=project["requirements"].split(),
     extras_require={"dev": project["dev_requirements"].split(), "fast": project["fast_requirements"].split()},

@@ -68,13 +68,16 @@ def _overlap(a, b):
 
 
 def iou(a, b):
-    "Intersection over union of xywh boxes, elementwise: (..., 4), (..., 4) -> (...) in [0, 1]; 0 where both are empty."
+    """Intersection over union of xywh boxes, elementwise: (..., 4), (..., 4) -> (...) in [0, 1]; 0 where
+    both are empty."""
     inner, union = _overlap(xywh_to_xyxy(a), xywh_to_xyxy(b))
     return inner / union.clip(1e-12)
 
 # %% ../nbs/01_boxes.ipynb #2e7421e6
 def giou(a, b):
-    "Generalised IoU of xyxy boxes, elementwise: (..., 4), (..., 4) -> (...) in [-1, 1]. Rezatofighi et al., CVPR 2019."
+    """Generalised IoU of xyxy boxes, elementwise: (..., 4), (..., 4) -> (...) in [-1, 1].
+
+    Rezatofighi et al., CVPR 2019."""
     ax1, ay1, ax2, ay2 = _split(a)
     bx1, by1, bx2, by2 = _split(b)
     inner, union = _overlap(a, b)
@@ -84,7 +87,8 @@ def giou(a, b):
 
 # %% ../nbs/01_boxes.ipynb #07a0803b
 def clip_box(box, height: int, width: int, margin: int = 10):
-    "Keep an xywh box within the image, at least `margin` px of it and no side below `margin` px (SeqTrack's rule)."
+    """Keep an xywh box within the image, at least `margin` px of it and no side below `margin` px
+    (SeqTrack's rule)."""
     x1, y1, x2, y2 = xywh_to_xyxy(box)
     across, down = min(margin, width), min(margin, height)  # a frame may be smaller than the margin
     x1, y1 = min(max(0, x1), width - across), min(max(0, y1), height - down)
@@ -99,5 +103,6 @@ def draw_box(image, box, color=(255, 0, 0), label: str | None = None):
     thickness = max(1, round(min(canvas.shape[:2]) / 160))
     cv2.rectangle(canvas, (x1, y1), (x2, y2), color, thickness)
     if label:
-        cv2.putText(canvas, label, (x1, max(12, y1 - 4)), cv2.FONT_HERSHEY_SIMPLEX, 0.4 + thickness / 10, color, thickness, cv2.LINE_AA)
+        cv2.putText(canvas, label, (x1, max(12, y1 - 4)), cv2.FONT_HERSHEY_SIMPLEX, 0.4 + thickness / 10,
+                    color, thickness, cv2.LINE_AA)
     return canvas

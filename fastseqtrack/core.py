@@ -106,7 +106,8 @@ def check_outputs(outputs: dict[str, object], source=None) -> None:
         if place in taken:
             raise UsageError(f"{option} and {taken[place]} are one file, {path}", "give each its own name")
         if place == source or source in place.parents and place.exists():
-            raise UsageError(f"{option} {path} is what is to be read", "give another name: it would be overwritten")
+            raise UsageError(f"{option} {path} is what is to be read",
+                             "give another name: it would be overwritten")
         if place.exists() and not place.is_file():
             raise UsageError(f"{option} {path} is no regular file", "give the name of a file")
         taken[place] = option
@@ -124,7 +125,9 @@ DEVICES = ("cpu", "cuda", "mps", "xpu")  # those with every operation that the m
 
 
 def resolve_device(device: str | torch.device | None = "auto") -> torch.device:
-    "`auto` or None is the GPU if there is one, else the CPU. Raises `UsageError` for a device that is not here."
+    """`auto` or None is the GPU if there is one, else the CPU.
+
+    Raises `UsageError` for a device that is not here."""
     if device is None or str(device) == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -154,7 +157,8 @@ def device_label(device: str | torch.device = "cpu") -> str:
 def commit() -> str:
     "The checkout's commit, `-dirty` if the package differs from it; `unknown` outside a checkout."
     def git(*words):
-        return subprocess.run(["git", *words], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=CHECKOUT, capture_output=True, text=True,
+                              check=True).stdout.strip()
     try:
         changed = git("status", "--porcelain", "fastseqtrack")
         return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if changed else "")
@@ -165,7 +169,8 @@ def commit() -> str:
 def provenance(command: str, device: str | torch.device = "cpu") -> dict:
     "Command, device, commit, date and PyTorch version of a measurement made now."
     today = date.today().isoformat()
-    return dict(command=command, device=device_label(device), commit=commit(), date=today, torch=torch.__version__)
+    return dict(command=command, device=device_label(device), commit=commit(), date=today,
+                torch=torch.__version__)
 
 # %% ../nbs/00_core.ipynb #c6026a5d
 def progress(items: Iterable, what: str, total: int | None = None) -> Iterable:
@@ -178,7 +183,8 @@ def show(images: Iterable, titles: Iterable[str] = (), columns: int | None = Non
     import matplotlib.pyplot as plt
     images, columns = list(images), columns or len(images)
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows + 0.25), squeeze=False, dpi=80)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows + 0.25), squeeze=False,
+                                dpi=80)
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, images):

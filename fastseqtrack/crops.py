@@ -27,11 +27,14 @@ class Crop:
 
     @classmethod
     def around(cls, box, factor: float = 4.0, size: int = 256) -> "Crop":
-        "The crop around an xywh box (px): side = ceil(sqrt(w h) factor). Raises `InputError` for a box without area."
+        """The crop around an xywh box (px): side = ceil(sqrt(w h) factor).
+
+        Raises `InputError` for a box without area."""
         cx, cy, w, h = (float(value) for value in xywh_to_cxcywh(box))
         side = math.ceil(math.sqrt(max(w, 0) * max(h, 0)) * factor)
         if side < 1:
-            raise InputError(f"the box {[round(float(v), 2) for v in box]} has no area to crop around", "give a box with positive width and height")
+            raise InputError(f"the box {[round(float(v), 2) for v in box]} has no area to crop around",
+                             "give a box with positive width and height")
         return cls(cx, cy, side, size)
 
     def cut(self, image) -> np.ndarray:
@@ -47,14 +50,19 @@ class Crop:
         return cv2.resize(padded, (self.size, self.size))
 
     def to_frame(self, box) -> np.ndarray:
-        "A (..., 4) cxcywh box in [0, 1] of the crop -> xywh in frame px. Inference: unit is the side, centre unrounded."
+        """A (..., 4) cxcywh box in [0, 1] of the crop -> xywh in frame px.
+
+        Inference: unit is the side, centre unrounded."""
         corner = [self.cx - 0.5 * self.side, self.cy - 0.5 * self.side, 0, 0]
         return cxcywh_to_xywh(np.asarray(box, np.float64) * self.side + corner)
 
     def to_crop(self, box) -> np.ndarray:
-        "A (..., 4) xywh box in frame px -> cxcywh in the crop. Training: unit is `size - 1` px, centre at (size - 1) / 2."
+        """A (..., 4) xywh box in frame px -> cxcywh in the crop.
+
+        Training: unit is `size - 1` px, centre at (size - 1) / 2."""
         scale = self.size / self.side / (self.size - 1)
-        return (xywh_to_cxcywh(np.asarray(box, np.float64)) - [self.cx, self.cy, 0, 0]) * scale + [0.5, 0.5, 0, 0]
+        return (xywh_to_cxcywh(np.asarray(box, np.float64)) - [self.cx, self.cy, 0, 0]) * scale + [0.5, 0.5,
+                                                                                                   0, 0]
 
 # %% ../nbs/02_crops.ipynb #a57dfcc0
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, RGB: what SeqTrack and MAE use

@@ -22,13 +22,16 @@ def _png(frame: np.ndarray) -> bytes:
 def pick_box(image, color: str = "rgb"):
     """A widget with four sliders over a preview; its `.value` is the box (x, y, w, h) in pixels.
 
-    `image` is anything `as_frame` takes. Show it as a cell's last value, move the sliders, then pass `.value` on."""
+    `image` is anything `as_frame` takes. Show it as a cell's last value, move the sliders, then pass `.value`
+    on."""
     import ipywidgets as widgets
 
     frame = as_frame(image, color)
     height, width = frame.shape[:2]
-    starts = dict(x=(0, width - 1, width // 3), y=(0, height - 1, height // 3), w=(1, width, -(-width // 3)), h=(1, height, -(-height // 3)))
-    sliders = [widgets.IntSlider(min=low, max=high, value=at, description=name) for name, (low, high, at) in starts.items()]
+    starts = dict(x=(0, width - 1, width // 3), y=(0, height - 1, height // 3), w=(1, width, -(-width // 3)),
+                  h=(1, height, -(-height // 3)))
+    sliders = [widgets.IntSlider(min=low, max=high, value=at, description=name) for name,
+               (low, high, at) in starts.items()]
     preview = widgets.Image(format="png")
     panel = widgets.VBox([preview, *sliders])
 
@@ -43,7 +46,8 @@ def pick_box(image, color: str = "rgb"):
 
 # %% ../nbs/34_widgets.ipynb #3b36c950
 def show_run(frames, results):
-    "A widget with a slider over the frames of a run (indexable frames, list of `TrackResult`), each with its box and score."
+    """A widget with a slider over the frames of a run (indexable frames, list of `TrackResult`), each with
+    its box and score."""
     import ipywidgets as widgets
 
     slider = widgets.IntSlider(min=0, max=len(results) - 1, description="frame")

@@ -17,7 +17,8 @@ def root() -> Path:
 def copy(tmp_path) -> Path:
     "The notebooks, the package's sources and the settings in a new folder."
     for folder in ("nbs", "fastseqtrack"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.safetensors"))
+        shutil.copytree(ROOT / folder, tmp_path / folder,
+                        ignore=shutil.ignore_patterns("__pycache__", ".*", "*.safetensors"))
     for file in ("settings.ini", "setup.py"):
         shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "README.md").write_text("# Title\n")

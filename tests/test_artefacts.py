@@ -1,4 +1,5 @@
-"What stands in figures/ is what the committed records give: tables and data byte for byte, pictures as pictures."
+"""What stands in figures/ is what the committed records give: tables and data byte for byte, pictures as
+pictures."""
 import json
 
 import matplotlib.pyplot as plt
@@ -7,8 +8,10 @@ import pytest
 
 from fastseqtrack.paper.artefacts import ARTEFACTS, draw
 
-DATA = (".csv", ".md", ".json")  # a picture's pixels depend on the machine's fonts and rasteriser, these do not
-INK = 0.01  # of a picture's pixels differ from its commonest shade, at least: an empty page has none, thin lines have 0.02
+# a picture's pixels depend on the machine's fonts and rasteriser, these do not
+DATA = (".csv", ".md", ".json")
+# least share of pixels that differ from the commonest shade: an empty page has none, thin lines have 0.02
+INK = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,8 @@ def test_every_artefact_is_drawn_and_listed(root, drawn, manifest):
 def test_tables_and_data_come_out_of_the_committed_records(root, drawn):
     files = [path.name for path in drawn.iterdir() if path.suffix in DATA]
     assert len(files) >= 20
-    assert [name for name in files if (drawn / name).read_bytes() != (root / "figures" / name).read_bytes()] == []
+    assert [name for name in files
+            if (drawn / name).read_bytes() != (root / "figures" / name).read_bytes()] == []
 
 
 def test_pictures_are_drawn_at_their_size_and_not_blank(root, drawn):
@@ -48,7 +52,8 @@ def test_pictures_are_drawn_at_their_size_and_not_blank(root, drawn):
     assert {"figure3.png", "figure4.png", "exits.png"} <= set(pictures)
     for name in pictures:
         sizes = [plt.imread(folder / name).shape for folder in (drawn, root / "figures")]
-        assert np.abs(np.subtract(*sizes)).max() <= 2, name  # a font of another width may move an edge by a pixel
+        # a font of another width may move an edge by a pixel
+        assert np.abs(np.subtract(*sizes)).max() <= 2, name
         assert min(ink(folder / name) for folder in (drawn, root / "figures")) > INK, name
         assert "<path" in (drawn / name).with_suffix(".svg").read_text(encoding="utf-8"), name
 
@@ -70,7 +75,8 @@ def test_a_new_artefact_reaches_manifest_and_gallery(tmp_path, monkeypatch):
     from fastseqtrack.paper.tables import Drawn, write_table
 
     def write(out, evidence):
-        return Drawn(write_table(out, "mine", pd.DataFrame(dict(a=[1])), "# Mine\n\nmy page\n"), [dict(command="mine")])
+        return Drawn(write_table(out, "mine", pd.DataFrame(dict(a=[1])), "# Mine\n\nmy page\n"),
+                     [dict(command="mine")])
 
     mine = dict(mine=Artefact("85_paper.artefacts", write, ("world",), "Mine", "My own table."))
     only = {name: ARTEFACTS[name] for name in ("small_scale", "gallery")}
@@ -91,4 +97,5 @@ def test_the_gallery_leads_to_every_file(root, manifest):
 def test_every_page_and_picture_has_its_data_beside_it(manifest):
     for name, entry in manifest.items():
         data = {file.rpartition(".")[0] for file in entry["files"] if file.endswith(".csv")}
-        assert {file.rpartition(".")[0] for file in entry["files"]} <= data or name == "gallery", entry["files"]
+        assert {file.rpartition(".")[0]
+                for file in entry["files"]} <= data or name == "gallery", entry["files"]

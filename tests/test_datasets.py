@@ -1,4 +1,6 @@
-"A data set is one record: put into `LAYOUTS`, every part of the package sees it. And a folder of the user's is a data set."
+"""A data set is one record: put into `LAYOUTS`, every part of the package sees it.
+
+And a folder of the user's is a data set."""
 from pathlib import Path
 
 import cv2

@@ -17,14 +17,16 @@ MODULES = sorted(path for path in (ROOT / "fastseqtrack").rglob("*.py") if not p
 
 def command(tool: str, *words, cwd) -> str:
     "Run a tool of this environment; fails the test with what it said."
-    done = subprocess.run([Path(sys.executable).with_name(tool), *words], cwd=cwd, capture_output=True, text=True)
+    done = subprocess.run([Path(sys.executable).with_name(tool), *words], cwd=cwd, capture_output=True,
+                          text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def python_files(folder) -> dict:
     "The package's modules as {name: bytes}."
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in Path(folder, "fastseqtrack").rglob("*.py")}
+    return {path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in Path(folder, "fastseqtrack").rglob("*.py")}
 
 
 def test_package_is_what_the_notebooks_export(root, copy):
@@ -39,7 +41,8 @@ def test_package_is_what_the_notebooks_export(root, copy):
 
 def test_notebooks_are_clean(root, copy):
     command("nbdev_clean", cwd=copy)
-    changed = [path.name for path in NOTEBOOKS if path.read_bytes() != (copy / "nbs" / path.name).read_bytes()]
+    changed = [path.name for path in NOTEBOOKS
+               if path.read_bytes() != (copy / "nbs" / path.name).read_bytes()]
     assert changed == []
 
 
@@ -84,7 +87,8 @@ def test_front_page_keeps_the_rules_of_cells():
 
 
 def test_readme_is_the_front_page(root):
-    assert (root / "README.md").read_text(encoding="utf-8") == book.render_readme(root / "nbs" / "index.ipynb")
+    rendered = book.render_readme(root / "nbs" / "index.ipynb")
+    assert (root / "README.md").read_text(encoding="utf-8") == rendered
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
@@ -96,7 +100,8 @@ def test_links_lead_somewhere(root, page):
 
 
 def test_lint(root):
-    command("ruff", "check", "--no-cache", "--output-format", "concise", "fastseqtrack", "nbs", "tests", "setup.py", cwd=root)
+    command("ruff", "check", "--no-cache", "--output-format", "concise", "fastseqtrack", "nbs", "tests",
+            "setup.py", cwd=root)
 
 
 def test_top_level_holds_nothing_else(root):
@@ -113,7 +118,8 @@ def test_top_level_holds_nothing_else(root):
 def test_manifest_lists_every_artefact(root):
     manifest = json.loads((root / "figures" / "manifest.json").read_text(encoding="utf-8"))
     listed = {file for entry in manifest.values() for file in entry["files"]}
-    present = {path.name for path in (root / "figures").iterdir() if path.is_file() and path.name != "manifest.json"}
+    present = {path.name for path in (root / "figures").iterdir() if path.is_file()
+               and path.name != "manifest.json"}
     assert present == listed
 
 
@@ -122,4 +128,5 @@ def test_manifest_tells_where_each_artefact_comes_from(root):
     for name, entry in manifest.items():
         assert (root / "nbs" / f"{entry['chapter']}.ipynb").is_file(), name
         assert all(entry[key] for key in ("command", "device", "commit", "date")), name
-        assert name == "gallery" or any(file.endswith(".csv") for file in entry["files"]), f"{name} has no data beside it"
+        assert name == "gallery" or any(file.endswith(".csv")
+                                        for file in entry["files"]), f"{name} has no data beside it"

@@ -32,7 +32,8 @@ def evaluate(out):
 
 
 def results(out) -> dict:
-    "All that a run leaves and that does not depend on the clock; locks and what a kill left half written are hidden files."
+    """All that a run leaves and that does not depend on the clock; locks and what a kill left half written
+    are hidden files."""
     found = {}
     for path in sorted(path for path in out.rglob("*") if path.is_file() and not path.name.startswith(".")):
         name, text = path.relative_to(out).as_posix(), path.read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
-"Real processes of a training, ended from outside: by signals, by `kill -9`, or by the end of another process."
+"""Real processes of a training, ended from outside: by signals, by `kill -9`, or by the end of another
+process."""
 import os
 import random
 import signal
@@ -26,7 +27,8 @@ recipe = replace(recipe, pairs=int(sys.argv[2]), batch=4, report=8, validation_p
 config = preset("fastseqtrack_nano", search=64, template=32, encoder_depth=1)
 print("ready", flush=True)
 try:
-    train("tiny", sys.argv[1], config=config, recipe=recipe, workers=int(sys.argv[3]), threads=1, device="cpu")
+    train("tiny", sys.argv[1], config=config, recipe=recipe, workers=int(sys.argv[3]), threads=1,
+    device="cpu")
 except ValueError as error:
     sys.exit(str(error))
 """
@@ -36,7 +38,8 @@ def start(out: Path, pairs: int = 80, workers: int = 0) -> subprocess.Popen:
     "A training of a very small model in a process of its own, past its imports."
     command = [sys.executable, "-c", SCRIPT, str(out), str(pairs), str(workers)]
     environment = os.environ | dict(OMP_NUM_THREADS="1")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=environment)
     assert process.stdout.readline() == "ready\n", process.stderr.read()
     return process
 
@@ -53,9 +56,11 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 def same_state(a: Path, b: Path) -> bool:
     "Whether two states have the same bytes in everything but the times: weights, average, optimiser, steps."
     first, second = (read_state(path / STATE, torch.device("cpu")) for path in (a, b))
-    tensors = [torch.utils._pytree.tree_leaves([state[key] for key in ("learner", "average", "optimizer", "steps")])
+    tensors = [torch.utils._pytree.tree_leaves([state[key]
+                                                for key in ("learner", "average", "optimizer", "steps")])
                for state in (first, second)]
-    same = [torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in zip(*tensors, strict=True)]
+    same = [torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x,
+            y in zip(*tensors, strict=True)]
     return all(same)
 
 
@@ -76,7 +81,8 @@ def test_killed_at_random_moments_it_ends_bit_identical(tmp_path):
     process = start(tmp_path / "killed")
     assert process.wait(300) == 0, process.stderr.read()
     assert kills > 0 and same_state(tmp_path / "whole", tmp_path / "killed")
-    assert (tmp_path / "killed/tiny.safetensors").read_bytes() == (tmp_path / "whole/tiny.safetensors").read_bytes()
+    killed, whole = (tmp_path / name / "tiny.safetensors" for name in ("killed", "whole"))
+    assert killed.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -111,7 +111,8 @@ class Interval(click.ParamType):
             return value
         if value.isascii() and value.isdecimal() and int(value) > 0:
             return int(value)
-        self.fail(f"{value!r} is no number of frames\n  fix: give a whole number from 1, or never", param, context)
+        self.fail(f"{value!r} is no number of frames\n  fix: give a whole number from 1, or never", param,
+                  context)
 
 # %% ../../nbs/90_cli.common.ipynb #bb2b2a1d
 def tracker_options(command: Callable) -> Callable:
@@ -121,12 +122,17 @@ def tracker_options(command: Callable) -> Callable:
         click.option("--exit", default="auto", type=modes, help="How to exit early; none is full depth."),
         click.option("--tau", type=float, help="Score above which to exit, 0 to 40.  [default: the model's]"),
         click.option("--tau-mean", type=float, help="The same as a mean likelihood, 0 to 1."),
-        click.option("--update-interval", type=Interval(), help="Frames between two updates of the dynamic template, or never."),
+        click.option("--update-interval", type=Interval(),
+                     help="Frames between two updates of the dynamic template, or never."),
         click.option("--update-threshold", type=float, help="Score above which it is updated."),
-        click.option("--window/--no-window", default=True, help="Prefer places near the last one (Hann window)."),
-        click.option("--runtime", default="auto", type=click.Choice(["auto", "eager", "onnx", "compile", "graph"]),
-                     help="What runs the model; auto is the fastest that is installed and gives equal boxes."),
-        click.option("--dtype", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]), help="Precision.  [default: fp32]"),
+        click.option("--window/--no-window", default=True,
+                     help="Prefer places near the last one (Hann window)."),
+        click.option("--runtime", default="auto",
+                     type=click.Choice(["auto", "eager", "onnx", "compile", "graph"]),
+                     help="What runs the model; auto is the fastest that is installed and gives equal "
+                          "boxes."),
+        click.option("--dtype", type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
+                     help="Precision.  [default: fp32]"),
         click.option("--threads", type=click.IntRange(1), help="Threads of the model on a CPU."),
     ]
     for option in reversed(options):

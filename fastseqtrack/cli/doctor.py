@@ -35,7 +35,8 @@ class Finding:
 
 # %% ../../nbs/94_cli.doctor.ipynb #0b714bb0
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "matplotlib", "click")
-OPENCV = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless", "opencv-python")
+OPENCV = ("opencv-contrib-python-headless", "opencv-contrib-python", "opencv-python-headless",
+          "opencv-python")
 
 
 def installed(package: str) -> str | None:
@@ -51,29 +52,37 @@ def packages() -> list[Finding]:
     from fastseqtrack.core import commit
 
     own = f"{installed('fastseqtrack') or 'not installed'}, commit {commit()}"
-    found = [Finding("packages", "python", platform.python_version()), Finding("packages", "fastseqtrack", own)]
-    return found + [Finding("packages", name, installed(name), f"pip install {name}") for name in PACKAGES] + [opencv(), runtime()]
+    found = [Finding("packages", "python", platform.python_version()),
+             Finding("packages", "fastseqtrack", own)]
+    return found + [Finding("packages", name, installed(name), f"pip install {name}")
+                    for name in PACKAGES] + [opencv(), runtime()]
 
 
 def runtime() -> Finding:
     "ONNX Runtime, which runs small models on a CPU two to three times as fast as PyTorch, with equal boxes."
-    return Finding("packages", "onnxruntime", installed("onnxruntime"), "pip install onnxruntime onnx", needed=False)
+    return Finding("packages", "onnxruntime", installed("onnxruntime"), "pip install onnxruntime onnx",
+                   needed=False)
 
 
 def opencv() -> Finding:
-    "Which of OpenCV's packages is there; two at once overwrite each other's files, and fail in ways hard to read."
+    """Which of OpenCV's packages is there; two at once overwrite each other's files, and fail in ways hard
+    to read."""
     here = [f"{name} {installed(name)}" for name in OPENCV if installed(name)]
-    fix = "keep one: pip uninstall the others, then pip install --force-reinstall opencv-contrib-python-headless"
-    return Finding("packages", "opencv", ", ".join(here) if len(here) == 1 else None, fix if here else "pip install opencv-contrib-python-headless")
+    fix = ("keep one: pip uninstall the others, then pip install --force-reinstall "
+           "opencv-contrib-python-headless")
+    return Finding("packages", "opencv", ", ".join(here) if len(here) == 1 else None, fix if here
+                   else "pip install opencv-contrib-python-headless")
 
 # %% ../../nbs/94_cli.doctor.ipynb #6bccb65c
 def peer_trackers() -> list[Finding]:
     "OpenCV's own trackers, for comparison."
     from fastseqtrack.tracking.opencv import PEERS, missing_peers
 
-    fix = "pip uninstall -y opencv-python-headless opencv-python; pip install --force-reinstall opencv-contrib-python-headless"
+    fix = ("pip uninstall -y opencv-python-headless opencv-python; pip install --force-reinstall "
+           "opencv-contrib-python-headless")
     lacking = missing_peers()
-    return [Finding("packages", name, None if name in lacking else kind.factory, fix, needed=False) for name, kind in PEERS.items()]
+    return [Finding("packages", name, None if name in lacking else kind.factory, fix, needed=False) for name,
+            kind in PEERS.items()]
 
 # %% ../../nbs/94_cli.doctor.ipynb #696e10b1
 def devices() -> list[Finding]:
@@ -83,7 +92,8 @@ def devices() -> list[Finding]:
     from fastseqtrack.core import device_label
 
     gpu = device_label("cuda") if torch.cuda.is_available() else None
-    fix = "none needed to run; if there is a GPU, see that its driver fits PyTorch: python -m torch.utils.collect_env"
+    fix = ("none needed to run; if there is a GPU, see that its driver fits PyTorch: python -m "
+           "torch.utils.collect_env")
     return [Finding("device", "cpu", device_label("cpu")), Finding("device", "gpu", gpu, fix, needed=False)]
 
 # %% ../../nbs/94_cli.doctor.ipynb #b2c9d635
@@ -129,7 +139,8 @@ def data(root=None) -> list[Finding]:
 
     try:
         found = survey(root)
-        places = {name: data_root(name, root) for name, layout in LAYOUTS.items() if layout.home and not layout.own}
+        places = {name: data_root(name, root) for name, layout in LAYOUTS.items() if layout.home
+                  and not layout.own}
     except InputError as error:
         return [Finding("data", "root", None, f"{error.cause}: {error.fix}", needed=False)]
     here = {one.data.partition(":")[0] for one in found}
@@ -145,9 +156,12 @@ def data(root=None) -> list[Finding]:
 
 def data_finding(one) -> Finding:
     "A part of a data set (a `Surveyed`) in one line; faulty if some of it cannot be read, or is not there."
-    count = f"{one.count} sequences" + (f" of {one.expected}" if one.expected not in (None, one.count) else "")
+    count = f"{one.count} sequences" + (f" of {one.expected}" if one.expected not in (None, one.count)
+                                        else "")
     missing = (one.expected or 0) - one.count - len(one.faults)
-    fixes = [f"unpack it again: {len(one.faults)} cannot be read, such as: {one.faults[0]}"] if one.faults else []
+    fixes = []
+    if one.faults:
+        fixes.append(f"unpack it again: {len(one.faults)} cannot be read, such as: {one.faults[0]}")
     fixes += [f"{missing} are missing: unpack the rest"] if missing > 0 else []
     return Finding("data", one.data, count, "; ".join(fixes), faulty=bool(fixes))
 

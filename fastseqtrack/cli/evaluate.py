@@ -22,16 +22,19 @@ def as_text(outcome: dict) -> str:
     there = [key for key in ("sequences", "runs", "frames") if outcome.get(key)]
     counts = [f"{outcome[key]} {key[:-1] if outcome[key] == 1 else key}" for key in there]
     speed = [f"{outcome['fps']} per second"] if outcome.get("frames") else []
-    lines = [f"{outcome['tracker']} on {outcome['data']}" + (": " if counts else "") + ", ".join(counts + speed)]
+    lines = [f"{outcome['tracker']} on {outcome['data']}" + (": " if counts else "")
+             + ", ".join(counts + speed)]
     if outcome.get("share"):
-        return "\n".join([*lines, f"share {outcome['share']}; when all are done, --merge puts them together and scores them"])
+        return "\n".join([*lines,
+            f"share {outcome['share']}; when all are done, --merge puts them together and scores them"])
     if outcome.get("scores"):
         scores = "  ".join(f"{key} {value:.2f}" for key, value in outcome["scores"].items())
         lines.append(f"{scores}  [{outcome['protocol']}]")
     elif not outcome.get("package"):
         given = f"--data {outcome['data']} --results {shlex.quote(outcome['results'])}"
         again = f"fastseqtrack evaluate {given} --package FILE.zip"
-        lines.append(f"not scored: the true boxes of {outcome['data']} are not public; a package for its server: {again}")
+        lines.append(f"not scored: the true boxes of {outcome['data']} are not public; a package for its "
+                     f"server: {again}")
     lines += [f"{key}: {outcome[key]}" for key in ("results", "package", "report") if outcome.get(key)]
     return "\n".join(lines)
 
@@ -51,7 +54,8 @@ def score_folder(task, results: str, name: str | None, any_length: bool, part: b
     from fastseqtrack.evaluation.runner import score_raw
 
     scored = score_raw(task, results, any_length, part, box_format)
-    outcome = dict(data=task.data, tracker=name or Path(results).resolve().name, sequences=len(task.sequences))
+    outcome = dict(data=task.data, tracker=name or Path(results).resolve().name,
+                   sequences=len(task.sequences))
     if len(scored.sequences) != len(task.sequences):  # a stochastic tracker is run several times
         outcome["runs"] = len(scored.sequences)
     scores = {key: round(value, 4) for key, value in scored.scores.items()}
@@ -59,7 +63,8 @@ def score_folder(task, results: str, name: str | None, any_length: bool, part: b
 
 # %% ../../nbs/93_cli.evaluate.ipynb #37623939
 def check_packable(task, shares: int) -> None:
-    "Raise, before anything is run, what would make packing fail; `click.UsageError` for a share of the results."
+    """Raise, before anything is run, what would make packing fail; `click.UsageError` for a share of the
+    results."""
     from fastseqtrack.evaluation.submissions import check_whole, server_of
 
     server_of(task)
@@ -84,13 +89,15 @@ def keep_report(task, path: str, name: str | None, source: str | None) -> dict:
         raise click.UsageError("the scores have no name\n  fix: give the tracker's name, --name NAME")
     kept = take_report(task, name, path, shlex.join(["fastseqtrack", *sys.argv[1:]]), source)
     place = str(server_file(task.key, name, task.out))
-    return dict(data=task.data, tracker=name, sequences=None, scores=kept["scores"], protocol=kept["protocol"], report=place)
+    return dict(data=task.data, tracker=name, sequences=None, scores=kept["scores"],
+                protocol=kept["protocol"], report=place)
 
 # %% ../../nbs/93_cli.evaluate.ipynb #9de745bf
-RUNNING = ("batch", "device", "merge", "exit", "tau", "tau_mean", "update_interval", "update_threshold", "window",
-           "peer_weights")
+RUNNING = ("batch", "device", "merge", "exit", "tau", "tau_mean", "update_interval", "update_threshold",
+           "window", "peer_weights")
 GOES_WITH = dict.fromkeys(RUNNING, ("model",)) | dict(
-    any_length=("results",), part=("results",), box_format=("results",), source=("server_report",), package=("model", "results"))
+    any_length=("results",), part=("results",), box_format=("results",), source=("server_report",),
+                                                      package=("model", "results"))
 
 
 def check_options(asked: dict) -> None:
@@ -108,7 +115,8 @@ def evaluate_task(task, model, results, package, server_report, source, name, an
     from fastseqtrack.evaluation.runner import share_of
 
     if sum(map(bool, (model, results, server_report))) != 1:
-        raise click.UsageError("there is nothing to evaluate, or two things\n  fix: give one of --model NAME, --results DIR, --server-report FILE")
+        raise click.UsageError("there is nothing to evaluate, or two things\n  fix: give one of --model "
+                               "NAME, --results DIR, --server-report FILE")
     if (model or server_report) and not task.out:
         raise click.UsageError("the results have no place\n  fix: give a folder, --out DIR")
     if server_report:
@@ -128,13 +136,18 @@ def evaluate_task(task, model, results, package, server_report, source, name, an
 def result_options(command):
     "Give a command the options for results that are there already: what to score, pack or keep."
     options = [
-        click.option("--results", type=click.Path(exists=True, file_okay=False), help="Score this folder of raw results instead."),
-        click.option("--any-length", is_flag=True, help="Let the protocol decide about results with other rows than frames."),
-        click.option("--part", is_flag=True, help="Score the sequences that have a result, and leave the others out."),
+        click.option("--results", type=click.Path(exists=True, file_okay=False),
+                     help="Score this folder of raw results instead."),
+        click.option("--any-length", is_flag=True,
+                     help="Let the protocol decide about results with other rows than frames."),
+        click.option("--part", is_flag=True,
+                     help="Score the sequences that have a result, and leave the others out."),
         click.option("--box-format", type=click.Choice(["xywh", "xyxy", "cxcywh"]), default="xywh",
                       help="How boxes stand in --results."),
-        click.option("--package", type=click.Path(dir_okay=False), help="Zip for the server of got10k:test or trackingnet:test."),
-        click.option("--server-report", type=click.Path(dir_okay=False), help="Keep the scores in this JSON file that a server returned."),
+        click.option("--package", type=click.Path(dir_okay=False),
+                     help="Zip for the server of got10k:test or trackingnet:test."),
+        click.option("--server-report", type=click.Path(dir_okay=False),
+                     help="Keep the scores in this JSON file that a server returned."),
         click.option("--source", help="Where the report comes from, such as its address."),
     ]
     for option in reversed(options):
@@ -143,10 +156,14 @@ def result_options(command):
 
 # %% ../../nbs/93_cli.evaluate.ipynb #1b05a4ac
 @click.command()
-@click.option("--data", required=True, help="set:split, such as vasttrack:test or synthetic:test; folder:PATH is your own.")
-@click.option("--model", help="A model that ships, a file of weights, or opencv-csrt, -kcf, -mil, -nano, -vit.")
-@click.option("--peer-weights", type=click.Path(exists=True, file_okay=False), help="Folder of opencv-nano's ONNX files.")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder of results; a run that is there goes on where it was.")
+@click.option("--data", required=True,
+              help="set:split, such as vasttrack:test or synthetic:test; folder:PATH is your own.")
+@click.option("--model",
+              help="A model that ships, a file of weights, or opencv-csrt, -kcf, -mil, -nano, -vit.")
+@click.option("--peer-weights", type=click.Path(exists=True, file_okay=False),
+              help="Folder of opencv-nano's ONNX files.")
+@click.option("--out", type=click.Path(file_okay=False),
+              help="Folder of results; a run that is there goes on where it was.")
 @click.option("--root", envvar="FASTSEQTRACK_DATA", help="Where data sets lie, each in its own folder.")
 @click.option("--batch", type=click.IntRange(1), default=1, help="Sequences that advance together.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")

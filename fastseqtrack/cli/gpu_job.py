@@ -53,9 +53,11 @@ class Job:
         try:
             found = dict(ok=True, found=part(self))
         except Exception as error:  # whatever fails, the rest must run
-            found = dict(ok=False, error=f"{type(error).__name__}: {error}", where=traceback.format_exc().splitlines()[-8:])
+            found = dict(ok=False, error=f"{type(error).__name__}: {error}",
+                         where=traceback.format_exc().splitlines()[-8:])
         self.parts[name] = found | dict(seconds=round(time.monotonic() - begun, 1))
-        write_json(self.out / "report.json", dict(**provenance("python -m fastseqtrack.cli.gpu_job", self.device), parts=self.parts))
+        write_json(self.out / "report.json",
+                   dict(**provenance("python -m fastseqtrack.cli.gpu_job", self.device), parts=self.parts))
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #d12bce0f
 def fixed_images(model, count: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,7 +68,8 @@ def fixed_images(model, count: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def compare(name: str, device: torch.device) -> dict:
-    "One preset, untrained, on the CPU and on the device: share of equal words, largest relative difference of scores."
+    """One preset, untrained, on the CPU and on the device: share of equal words, largest relative
+    difference of scores."""
     torch.manual_seed(0)
     model = build(preset(name)).eval()
     images = fixed_images(model)
@@ -77,14 +80,16 @@ def compare(name: str, device: torch.device) -> dict:
     host, select = (model.predict(*images, mode, ScoreAbove(tau)) for mode in ("host", "select"))
     return dict(words=(there.words.cpu() == here.words).float().mean().item(),
                 score=((there.score.cpu() - here.score).abs() / here.score).max().item(),
-                exits_equal=torch.equal(host.boxes, select.boxes) and torch.equal(host.exit_layer, select.exit_layer))
+                exits_equal=torch.equal(host.boxes, select.boxes)
+                and torch.equal(host.exit_layer, select.exit_layer))
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #f781b9b0
 def check_models(job: Job) -> dict:
     "Compare every preset; raises `AssertionError` if one differs by more than rounding."
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     found = {name: compare(name, job.device) for name in progress(job.checks, "comparing")}
-    wrong = [name for name, f in found.items() if f["words"] < 0.9 or f["score"] > 1e-3 or not f["exits_equal"]]
+    wrong = [name for name, f in found.items() if f["words"] < 0.9 or f["score"] > 1e-3
+             or not f["exits_equal"]]
     assert not wrong, f"{', '.join(wrong)} differ from the CPU: {found}"
     return found
 
@@ -117,7 +122,8 @@ PART = 15 * 2**20  # bytes; 16 MiB is the most a file may have
 def split(path: Path, size: int = PART) -> list[Path]:
     "Replace a file by numbered parts of at most `size` bytes."
     data = path.read_bytes()
-    parts = [write_whole(path.with_name(f"{path.name}.{i}"), data[start : start + size]) for i, start in enumerate(range(0, len(data), size))]
+    parts = [write_whole(path.with_name(f"{path.name}.{i}"), data[start : start + size]) for i,
+             start in enumerate(range(0, len(data), size))]
     path.unlink()
     return parts
 
@@ -133,11 +139,13 @@ def join(path: Path) -> bool:
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #2c682469
 def learn(job: Job, recipe: Recipe | None = None) -> dict:
-    "Train for the time that is left, less half a minute for the last report; the row of the log it ends with."
+    """Train for the time that is left, less half a minute for the last report; the row of the log it ends
+    with."""
     join(job.out / STATE)
     try:
-        train(job.trains, job.out, recipe=recipe or gpu_recipe(job.trains, job.pairs), minutes=max(0.0, job.left() - 0.5),
-              workers=job.workers, device=job.device, command=f"python -m fastseqtrack.cli.gpu_job --train {job.trains} --pairs {job.pairs}")
+        train(job.trains, job.out, recipe=recipe or gpu_recipe(job.trains, job.pairs),
+              minutes=max(0.0, job.left() - 0.5), workers=job.workers, device=job.device,
+              command=f"python -m fastseqtrack.cli.gpu_job --train {job.trains} --pairs {job.pairs}")
     finally:
         if (job.out / STATE).is_file():
             split(job.out / STATE)
@@ -150,15 +158,19 @@ PARTS = dict(models=check_models, speed=time_models, decoders=time_decoders, tra
 
 
 @click.command(context_settings=dict(show_default=True))
-@click.option("--out", type=click.Path(path_type=Path), default="runs/gpu", help="Folder of results; one from an earlier job goes on.")
+@click.option("--out", type=click.Path(path_type=Path), default="runs/gpu",
+              help="Folder of results; one from an earlier job goes on.")
 @click.option("--minutes", type=float, default=9.0, help="Time for everything.")
 @click.option("--train", "trains", default="fastseqtrack_nano", help="Preset to train.")
 @click.option("--pairs", type=int, default=4_000_000, help="Training pairs in all, over several jobs.")
-@click.option("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="Processes that prepare pairs.")
+@click.option("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1),
+              help="Processes that prepare pairs.")
 @click.option("--frames", type=int, default=50, help="Frames timed per model and exit.")
 @click.option("--device", default="cuda", help="cuda; or cpu, to try the job out.")
 def gpu_job(device: str, **settings) -> None:
-    "CUDA tests, Table 1's speeds and training, in one job. The exit code is 1 if a part failed, 2 if there is no such device."
+    """CUDA tests, Table 1's speeds and training, in one job.
+
+    The exit code is 1 if a part failed, 2 if there is no such device."""
     try:
         job = Job(device=resolve_device(device), **settings)
     except ValueError as error:

@@ -14,31 +14,39 @@ PRESETS = click.Choice(["small", "paper"])
 
 
 @click.command()
-@click.option("--preset", default="small", type=PRESETS, help="The scale: of the models that ship, or the paper's.")
+@click.option("--preset", default="small", type=PRESETS,
+              help="The scale: of the models that ship, or the paper's.")
 @click.option("--only", help="One artefact, such as table1.  [default: all]")
-@click.option("--out", type=click.Path(file_okay=False), help="Folder to write to.  [default: figures/, or paper/]")
+@click.option("--out", type=click.Path(file_okay=False),
+              help="Folder to write to.  [default: figures/, or paper/]")
 @click.option("--full", is_flag=True, help="Measure everything anew, resumable, instead of a sample.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
-@click.option("--sequences", type=click.IntRange(min=1), default=20, help="Test sequences to run anew as a check.")
-@click.option("--root", envvar="FASTSEQTRACK_DATA", help="paper: where data sets lie, each in its own folder.")
+@click.option("--sequences", type=click.IntRange(min=1), default=20,
+              help="Test sequences to run anew as a check.")
+@click.option("--root", envvar="FASTSEQTRACK_DATA",
+              help="paper: where data sets lie, each in its own folder.")
 @click.option("--seqtrack-weights", help="paper: weights of SeqTrack-B256, official (.pth.tar) or ours.")
 @click.option("--weights", help="paper: weights of FastSeqTrack-B256.")
-@click.option("--batch", type=click.IntRange(min=1), default=1, help="paper: sequences that advance together.")
-@click.option("--plan", is_flag=True, help="paper: print what would run, what is missing and the time; run nothing.")
+@click.option("--batch", type=click.IntRange(min=1), default=1,
+              help="paper: sequences that advance together.")
+@click.option("--plan", is_flag=True,
+              help="paper: print what would run, what is missing and the time; run nothing.")
 def reproduce(preset, out, device, sequences, root, batch, **options) -> None:
     """Write the paper's tables and figures.
 
-    What is shown comes from records; some sequences are run anew to check that the records still hold. At the paper's
-    scale the models run over the real data sets; what that needs, and what is missing, is printed first.
+    What is shown comes from records; some sequences are run anew to check that the records still hold. At the
+    paper's scale the models run over the real data sets; what that needs, and what is missing, is printed
+    first.
 
     \b
     fastseqtrack reproduce --only table1 --out figures
-    fastseqtrack reproduce --preset paper --root /data --device cuda --seqtrack-weights SEQTRACK_ep0500.pth.tar
+    fastseqtrack reproduce --preset paper --root /data --device cuda --seqtrack-weights FILE.pth.tar
     """
     for name in SMALL_ONLY if preset == "paper" else PAPER_ONLY:
         if options[name]:
             option = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{option} is not for --preset {preset}\n  fix: leave it out, or choose the other preset")
+            raise click.UsageError(f"{option} is not for --preset {preset}\n  fix: leave it out, or choose "
+                                   "the other preset")
     if preset == "paper":
         from fastseqtrack.paper.full_scale import reproduce_paper
 

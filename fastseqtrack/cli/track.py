@@ -22,7 +22,8 @@ from .common import Box, tracker_options
 
 # %% ../../nbs/91_cli.track.ipynb #ff8c829c
 def write_run(tracker, source, box: list[float], out: TextIO | None = None, video: str | None = None) -> dict:
-    """Follow `box` through an opened source, writing boxes (text file `out`) and frames (path `video`) on the way.
+    """Follow `box` through an opened source, writing boxes (text file `out`) and frames (path `video`) on the
+    way.
 
     Returns a summary for JSON: frames, seconds, fps (reading and writing included), mean_score, lost, exits.
     Raises `InputError` for a source without frames, and what the source and the tracker raise."""
@@ -87,7 +88,9 @@ def open_lines(out: str | None, json_wanted: bool) -> Iterator[TextIO | None]:
 
 # %% ../../nbs/91_cli.track.ipynb #b6cceb7d
 def write_first_frame(source, path: str) -> None:
-    "Write the first frame of an opened source with a grid of coordinates as PNG. Raises `InputError` for no frame."
+    """Write the first frame of an opened source with a grid of coordinates as PNG.
+
+    Raises `InputError` for no frame."""
     import cv2
 
     from fastseqtrack.core import InputError, write_whole
@@ -103,12 +106,17 @@ def write_first_frame(source, path: str) -> None:
 @click.command()
 @click.argument("source")
 @click.option("--box", type=Box(), help="The target in the first frame: left, top, width, height in pixels.")
-@click.option("--out", type=click.Path(allow_dash=True), help="Boxes, one x,y,w,h per line; printed if not given.")
-@click.option("--video", type=click.Path(dir_okay=False), help="An mp4 with the boxes: green exit 0, yellow 1, orange 2.")
-@click.option("--first-frame", type=click.Path(dir_okay=False), help="Write the first frame with a grid as PNG, and stop.")
+@click.option("--out", type=click.Path(allow_dash=True),
+              help="Boxes, one x,y,w,h per line; printed if not given.")
+@click.option("--video", type=click.Path(dir_okay=False),
+              help="An mp4 with the boxes: green exit 0, yellow 1, orange 2.")
+@click.option("--first-frame", type=click.Path(dir_okay=False),
+              help="Write the first frame with a grid as PNG, and stop.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object that sums up the run.")
-@click.option("--model", default="fastseqtrack_video", help="A preset, or a file of weights that were trained here.")
-@click.option("--checkpoint", type=click.Path(), help="Other weights for the preset, such as SeqTrack's .pth.tar.")
+@click.option("--model", default="fastseqtrack_video",
+              help="A preset, or a file of weights that were trained here.")
+@click.option("--checkpoint", type=click.Path(),
+              help="Other weights for the preset, such as SeqTrack's .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @tracker_options
 def track(source, box, out, video, first_frame, json_wanted, model, checkpoint, device, **settings) -> None:
@@ -131,7 +139,8 @@ def track(source, box, out, video, first_frame, json_wanted, model, checkpoint, 
 
     if out == "-" and json_wanted:
         raise click.UsageError("--out - and --json would print into each other\n  fix: give --out a file")
-    check_outputs({"--out": None if out == "-" else out, "--video": video, "--first-frame": first_frame}, source)
+    check_outputs({"--out": None if out == "-" else out, "--video": video, "--first-frame": first_frame},
+                  source)
     opened = open_source(source)
     if first_frame is not None:
         return write_first_frame(opened, first_frame)

@@ -15,13 +15,15 @@ from functools import partial
 import click
 
 # %% ../../nbs/92_cli.train.ipynb #d56c984f
-def training_sources(names: tuple, root, weights: tuple = (), strict: bool = False) -> tuple[list | None, list | None]:
+def training_sources(names: tuple, root, weights: tuple = (),
+                     strict: bool = False) -> tuple[list | None, list | None]:
     """Sources and their shares by `set:split` names or a mixture's name; None for the default.
 
     What is left out is named on stderr."""
     from fastseqtrack.training.mixture import open_mixture
 
-    return open_mixture(names, root, weights or None, strict, partial(click.echo, err=True)) if names else (None, None)
+    return open_mixture(names, root, weights or None, strict,
+                        partial(click.echo, err=True)) if names else (None, None)
 
 # %% ../../nbs/92_cli.train.ipynb #880851a0
 def is_complete(card: dict) -> bool:
@@ -32,7 +34,8 @@ def is_complete(card: dict) -> bool:
 def check_what(preset: str | None, ablation: bool, only: str | None, recipe: object) -> None:
     "Raise `click.UsageError` unless a preset or the ablation is asked for, and no more of it than it takes."
     if bool(preset) == ablation:
-        raise click.UsageError("there is nothing to train, or two things\n  fix: give a preset, such as fastseqtrack_nano, or --ablation")
+        raise click.UsageError("there is nothing to train, or two things\n  fix: give a preset, such as "
+                               "fastseqtrack_nano, or --ablation")
     if only and not ablation:
         raise click.UsageError("--only names a model of the ablation\n  fix: give --ablation with it")
     if ablation and recipe:
@@ -56,7 +59,9 @@ def own_data(names: tuple) -> bool:
 
 def train_preset(preset: str, out: str, mixture: tuple, held_out: list | None, own: bool = False,
                  global_batch: int | None = None, plan: str | None = None, **settings) -> None:
-    "Train a preset, alone or as one of torchrun's processes; `own`: on own videos. Prints where the weights are."
+    """Train a preset, alone or as one of torchrun's processes; `own`: on own videos.
+
+    Prints where the weights are."""
     from fastseqtrack.core import checked_name
     from fastseqtrack.models.checkpoints import read_card
     from fastseqtrack.training.calibrate import calibrate, keep_thresholds
@@ -94,10 +99,14 @@ def train_preset(preset: str, out: str, mixture: tuple, held_out: list | None, o
 def machine_options(command):
     "Give a command the options for the machine: workers, threads, device, and how a batch is laid out."
     options = [
-        click.option("--global-batch", type=click.IntRange(1), help="The same, with the learning rate that belongs to it."),
-        click.option("--device-batch", type=click.IntRange(1), help="Pairs learned from at once; more go piece by piece."),
-        click.option("--plan", type=click.Choice(["paper", "1x24gb", "1x8gb"]), help="Print what training on such GPUs takes."),
-        click.option("--bf16/--no-bf16", default=None, help="Compute in bfloat16.  [default: where it is faster]"),
+        click.option("--global-batch", type=click.IntRange(1),
+                     help="The same, with the learning rate that belongs to it."),
+        click.option("--device-batch", type=click.IntRange(1),
+                     help="Pairs learned from at once; more go piece by piece."),
+        click.option("--plan", type=click.Choice(["paper", "1x24gb", "1x8gb"]),
+                     help="Print what training on such GPUs takes."),
+        click.option("--bf16/--no-bf16", default=None,
+                     help="Compute in bfloat16.  [default: where it is faster]"),
         click.option("--workers", type=click.IntRange(0), default=1, help="Processes that prepare pairs."),
         click.option("--threads", type=click.IntRange(1), help="Threads of the model on a CPU."),
         click.option("--device", default="auto", help="auto, cpu or cuda."),
@@ -109,33 +118,41 @@ def machine_options(command):
 # %% ../../nbs/92_cli.train.ipynb #0984f647
 @click.command()
 @click.argument("preset", required=False)
-@click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder of the run; one that is there is resumed.")
+@click.option("--out", required=True, type=click.Path(file_okay=False),
+              help="Folder of the run; one that is there is resumed.")
 @click.option("--data", multiple=True, help="set:split or folder:PATH, again for more; paper is all five.")
-@click.option("--weight", multiple=True, type=float, help="How often each --data is drawn.  [default: equally often]")
+@click.option("--weight", multiple=True, type=float,
+              help="How often each --data is drawn.  [default: equally often]")
 @click.option("--strict", is_flag=True, help="Data that is missing or faulty is an error.")
-@click.option("--validation", "--val", multiple=True, help="set:split or folder:PATH to validate on.  [default: synthetic:val]")
+@click.option("--validation", "--val", multiple=True,
+              help="set:split or folder:PATH to validate on.  [default: synthetic:val]")
 @click.option("--root", envvar="FASTSEQTRACK_DATA", help="Where data sets lie, each in its own folder.")
 @click.option("--pairs", type=click.IntRange(1), help="Training pairs in all.  [default: the recipe's]")
-@click.option("--batch", type=click.IntRange(1), help="Pairs per step, of all processes.  [default: the recipe's]")
+@click.option("--batch", type=click.IntRange(1),
+              help="Pairs per step, of all processes.  [default: the recipe's]")
 @click.option("--seed", type=click.IntRange(0), help="Seed of data and weights.  [default: the recipe's]")
-@click.option("--minutes", type=click.FloatRange(0), default=math.inf, help="Stop after this time, with a checkpoint.")
+@click.option("--minutes", type=click.FloatRange(0), default=math.inf,
+              help="Stop after this time, with a checkpoint.")
 @machine_options
-@click.option("--init-from", help="Weights to start from: a file, a preset's name, mae, or stem (of the hybrid).")
+@click.option("--init-from",
+              help="Weights to start from: a file, a preset's name, mae, or stem (of the hybrid).")
 @click.option("--resume/--restart", default=True, help="Go on with the run in --out, or begin anew.")
-@click.option("--ablation", is_flag=True, help="Instead of a preset, the models of Table 3, each in its own folder.")
+@click.option("--ablation", is_flag=True,
+              help="Instead of a preset, the models of Table 3, each in its own folder.")
 @click.option("--only", help="One model of the ablation, such as 4.")
 def train(preset, out, ablation, only, data, weight, strict, validation, root, **settings) -> None:
     """Train a preset, or go on training.
 
-    Everything is written to the folder --out; a run that is there already goes on where it stopped. When all pairs of
-    the synthetic world were seen, the thresholds for exits and for a trusted box are chosen and join the card.
+    Everything is written to the folder --out; a run that is there already goes on where it stopped. When all
+    pairs of the synthetic world were seen, the thresholds for exits and for a trusted box are chosen and join
+    the card.
 
     \b
     fastseqtrack train fastseqtrack_nano --out runs/nano --minutes 60
-    fastseqtrack train fastseqtrack_video --out runs/video --init-from stem --root /data --data photographic:train
+    fastseqtrack train fastseqtrack_video --out run --init-from stem --root /data --data photographic:train
     fastseqtrack train fastseqtrack_nano --out runs/mine --data folder:my_videos
     fastseqtrack train --ablation --out runs/ablation
-    fastseqtrack train fastseqtrack_b256 --out runs/b256 --data paper --root /data --init-from mae --workers 16
+    fastseqtrack train fastseqtrack_b256 --out run --data paper --root /data --init-from mae --workers 16
     """
     layout = [settings.pop(name) for name in ("global_batch", "plan")]
     recipe = data or validation or settings["batch"] or settings["init_from"] or any(layout)

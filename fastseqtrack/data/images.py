@@ -26,7 +26,8 @@ def _array(image) -> np.ndarray:
     if not torch.is_tensor(image):
         return np.asarray(image)
     if image.layout != torch.strided:
-        raise InputError(f"the image is a {str(image.layout).removeprefix('torch.')} tensor", "use image.to_dense()")
+        raise InputError(f"the image is a {str(image.layout).removeprefix('torch.')} tensor",
+                         "use image.to_dense()")
     image = image.detach().cpu()
     if image.ndim == 3 and image.shape[0] in (1, 3, 4) and image.shape[2] not in (1, 3, 4):
         image = image.permute(1, 2, 0)  # (C, H, W) -> (H, W, C)
@@ -54,8 +55,9 @@ def _three_channels(values: np.ndarray, color: str) -> np.ndarray:
 def as_frame(image, color: str = "rgb") -> np.ndarray:
     """One image as contiguous uint8 RGB of shape (H, W, 3); no copy if it is that already.
 
-    Takes an ndarray or tensor, grey or with 1, 3 or 4 channels in the order `color` ("rgb" or "bgr"), 8 or 16 bits
-    deep, or a PIL image. Raises `InputError` for other types and shapes, `UsageError` for another `color`."""
+    Takes an ndarray or tensor, grey or with 1, 3 or 4 channels in the order `color` ("rgb" or "bgr"), 8 or 16
+    bits deep, or a PIL image. Raises `InputError` for other types and shapes, `UsageError` for another
+    `color`."""
     if color not in ("rgb", "bgr"):
         raise UsageError(f"no colour order is called {color!r}", "use color='rgb' or color='bgr'")
     if hasattr(image, "convert"):  # a PIL image
@@ -63,8 +65,10 @@ def as_frame(image, color: str = "rgb") -> np.ndarray:
         deep = image.mode.startswith(("I", "F"))  # more than 8 bits: convert() would clip them
         image, color = image if deep else image.convert("RGB"), "rgb"
     values = _array(image)
-    if 0 in values.shape or values.ndim not in (2, 3) or values.ndim == 3 and values.shape[2] not in (1, 3, 4):
-        raise InputError(f"an image cannot have the shape {values.shape}", "give height x width, or height x width x 3")
+    if 0 in values.shape or values.ndim not in (2, 3) or values.ndim == 3 and values.shape[2] not in (1, 3,
+                                                                                                      4):
+        raise InputError(f"an image cannot have the shape {values.shape}",
+                         "give height x width, or height x width x 3")
     return np.ascontiguousarray(_three_channels(_eight_bit(values), color))
 
 # %% ../../nbs/20_data.images.ipynb #011cadf2
@@ -77,7 +81,9 @@ def is_file(path) -> bool:
 
 
 def read_image(path) -> np.ndarray:
-    "The image file as uint8 RGB (H, W, 3). Raises `InputError`, naming the file, if it is missing, cut off or no image."
+    """The image file as uint8 RGB (H, W, 3).
+
+    Raises `InputError`, naming the file, if it is missing, cut off or no image."""
     if not is_file(path):
         raise InputError(f"there is no file {path}", "check the name and the folder")
     try:
@@ -86,12 +92,15 @@ def read_image(path) -> np.ndarray:
     except (OSError, cv2.error):  # not to be read, or a damaged header that claims billions of pixels
         image = None
     if image is None:
-        raise InputError(f"{path} is damaged, cut off or no image", "copy it again from where it came, or leave it out")
+        raise InputError(f"{path} is damaged, cut off or no image",
+                         "copy it again from where it came, or leave it out")
     return as_frame(image, "bgr")
 
 # %% ../../nbs/20_data.images.ipynb #b424a4a2
 def check_box(box, frame: np.ndarray) -> np.ndarray:
-    "`box` as float64 (4,) xywh in pixels of `frame` (H, W, 3). Raises `UsageError` if it cannot be a target there."
+    """`box` as float64 (4,) xywh in pixels of `frame` (H, W, 3).
+
+    Raises `UsageError` if it cannot be a target there."""
     fix = "give x, y, width, height in pixels, x and y the top-left corner"
     try:
         values = np.asarray(box, dtype=np.float64)
@@ -103,22 +112,28 @@ def check_box(box, frame: np.ndarray) -> np.ndarray:
     if w <= 0 or h <= 0:
         raise UsageError(f"the box {values.tolist()} has no area", fix)
     if x >= width or y >= height or x + w <= 0 or y + h <= 0 or w > 10 * width or h > 10 * height:
-        raise UsageError(f"the box {values.tolist()} does not lie in the frame of {width} x {height} pixels", fix)
+        raise UsageError(f"the box {values.tolist()} does not lie in the frame of {width} x {height} pixels",
+                         fix)
     return values
 
 # %% ../../nbs/20_data.images.ipynb #94d00002
 def draw_grid(frame: np.ndarray) -> np.ndarray:
-    "A copy of an RGB frame (H, W, 3) with a grid and its pixel coordinates: some ten lines on the longer side."
+    """A copy of an RGB frame (H, W, 3) with a grid and its pixel coordinates: some ten lines on the longer
+    side."""
     picture, longest = frame.copy(), max(frame.shape[:2])
-    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000, 5000) if longest <= 12 * step or step == 5000)
+    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000, 5000) if longest <= 12 * step
+                or step == 5000)
     scale = max(0.35, longest / 1600)
     for axis in (0, 1):
         for place in range(0, frame.shape[1 - axis], step):
-            ends = ((place, 0), (place, frame.shape[0])) if axis == 0 else ((0, place), (frame.shape[1], place))
+            ends = ((place, 0), (place, frame.shape[0])) if axis == 0 else ((0, place),
+                                                                            (frame.shape[1], place))
             cv2.line(picture, *ends, (255, 255, 255), 1)
             corner = (place + 2, int(14 * scale * 2)) if axis == 0 else (2, place - 2)
-            cv2.putText(picture, str(place), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3, cv2.LINE_AA)
-            cv2.putText(picture, str(place), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 0), 1, cv2.LINE_AA)
+            cv2.putText(picture, str(place), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3,
+                        cv2.LINE_AA)
+            cv2.putText(picture, str(place), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 0), 1,
+                        cv2.LINE_AA)
     return picture
 
 # %% ../../nbs/20_data.images.ipynb #db50afef
@@ -131,7 +146,8 @@ def count_frames(path: Path) -> int:
 
 
 def keep_whole(partial: Path, frames: int, path: Path) -> None:
-    """Give the finished video its name if all `frames` frames can be read back; OpenCV is silent about a full disk.
+    """Give the finished video its name if all `frames` frames can be read back; OpenCV is silent about a full
+    disk.
 
     Else it is deleted. Raises `InputError`."""
     readable = count_frames(partial)

@@ -143,7 +143,8 @@ def photographed(item: Outlined, centre, size, angle: np.ndarray, lean: np.ndarr
     stretch = own_proportions(size, high - low) / (high - low)  # (frames, 2)
     linear = turn.reshape(-1, 2, 2) @ shear * stretch[:, None]  # (frames, 2, 2)
     shift = centre - linear @ ((low + high) / 2)
-    return reduced_actor(tile, parts @ linear.transpose(0, 2, 1)[:, None] + shift[:, None, None], linear, shift)
+    return reduced_actor(tile, parts @ linear.transpose(0, 2, 1)[:, None] + shift[:, None, None], linear,
+                         shift)
 
 # %% ../../nbs/25a_data.photographic.ipynb #59c99899
 def beside(plan: Plan, target: Actor, size: np.ndarray) -> np.ndarray:

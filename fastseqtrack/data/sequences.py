@@ -27,7 +27,9 @@ from .images import as_frame, is_file, read_image
 # %% ../../nbs/21_data.sequences.ipynb #6ff0c69a
 @dataclass(frozen=True)
 class Source:
-    "Frames of anything: iterate for uint8 RGB (H, W, 3), one at a time. Sizes may change from frame to frame."
+    """Frames of anything: iterate for uint8 RGB (H, W, 3), one at a time.
+
+    Sizes may change from frame to frame."""
     name: str
     read: Callable[[], Iterator]  # starts at the first frame
     length: int | None = None  # frames, where known
@@ -47,11 +49,14 @@ def numbers_as_numbers(name: str) -> list:
 
 
 def image_files(folder) -> list[Path]:
-    "The image files of `folder`, sorted by the numbers in their names. Raises `InputError` if there are none."
+    """The image files of `folder`, sorted by the numbers in their names.
+
+    Raises `InputError` if there are none."""
     named = [path for path in Path(folder).iterdir() if path.suffix.lower() in IMAGES and path.name[0] != "."]
     files = [path for path in named if path.is_file()]
     if not files:
-        raise InputError(f"the folder {folder} holds no images", f"put the frames in it, as {', '.join(IMAGES)}")
+        raise InputError(f"the folder {folder} holds no images",
+                         f"put the frames in it, as {', '.join(IMAGES)}")
     return sorted(files, key=lambda path: numbers_as_numbers(path.name))
 
 
@@ -73,7 +78,8 @@ def picture_count(path) -> int:
 
 
 def moving_frames(path) -> Iterator[np.ndarray]:
-    "The pictures of one image file: all of an animation (GIF, PNG, WebP) or of a TIFF with pages, else its one."
+    """The pictures of one image file: all of an animation (GIF, PNG, WebP) or of a TIFF with pages, else
+    its one."""
     path = Path(path)
     count = picture_count(path) if path.suffix.lower() in MOVING else 1
     if count == 1:
@@ -88,8 +94,10 @@ def moving_frames(path) -> Iterator[np.ndarray]:
                 cause = f"{path} is cut off or damaged after frame {number - 1} ({error})"
                 raise InputError(cause, "the frames before are good; get the file again") from None
             yield frame
-    if path.suffix.lower() == ".gif" and not path.read_bytes().rstrip(b"\0").endswith(b";"):  # a GIF's last byte
-        raise InputError(f"{path} is cut off after frame {count - 1}", "the frames before are good; get the file again")
+    # a GIF's last byte
+    if path.suffix.lower() == ".gif" and not path.read_bytes().rstrip(b"\0").endswith(b";"):
+        raise InputError(f"{path} is cut off after frame {count - 1}",
+                         "the frames before are good; get the file again")
 
 # %% ../../nbs/21_data.sequences.ipynb #8837914e
 TO_CONVERT = "see if a player opens it; to convert a video: ffmpeg -i IN -pix_fmt yuv420p OUT.mp4"
@@ -147,13 +155,15 @@ def _video_frames(name: str) -> Iterator[np.ndarray]:
         if end - start < 0.95 * duration - 2 / rate or within_packet:
             fault = fault or f"after frame {count - 1}: {end - start:.1f} of {duration:.1f} seconds are there"
     if damaged or fault or not count:
-        fault = fault or f"in {len(damaged)} of {count} frames, the first of them frame {damaged[0] if damaged else 0}"
+        first = damaged[0] if damaged else 0
+        fault = fault or f"in {len(damaged)} of {count} frames, the first of them frame {first}"
         fix = "the frames before are good; get the file again, or convert it with ffmpeg"
         raise InputError(f"{printable(name)} is cut off or damaged {fault}", fix)
 
 # %% ../../nbs/21_data.sequences.ipynb #2fdd5250
 def _newest(capture) -> Iterator[np.ndarray]:
-    "Frames of a live capture, always the newest: a thread reads on while the tracker works, stale frames are dropped."
+    """Frames of a live capture, always the newest: a thread reads on while the tracker works, stale frames
+    are dropped."""
     latest, stop = queue.Queue(maxsize=1), threading.Event()
 
     def read_on():
@@ -206,7 +216,8 @@ def _open_named(name: str) -> Source:
     "A source from a path, an address such as rtsp://..., or the digits of a camera's index."
     path = Path(name)
     if not name or len(name) > 4096 or "\0" in name:
-        raise InputError(f"no file can be called {name[:40]!r}...", "give a video, a folder of images or a camera's index")
+        raise InputError(f"no file can be called {name[:40]!r}...",
+                         "give a video, a folder of images or a camera's index")
     if path.is_dir():
         files = image_files(path)
         return Source(path.name, partial(_each, files, "rgb"), len(files))
@@ -217,11 +228,13 @@ def _open_named(name: str) -> Source:
     if name.startswith(("rtsp://", "rtmp://", "udp://")):
         return _open_live(name)
     if not is_file(path) and "://" not in name:
-        raise InputError(f"there is no file or folder {printable(name)}", "give a video, a folder of images or a camera's index")
+        raise InputError(f"there is no file or folder {printable(name)}",
+                         "give a video, a folder of images or a camera's index")
     film, stream = _open_film(name)
     with film:
         fps = float(stream.average_rate or 0)
-        return Source(path.name, partial(_video_frames, name), stream.frames or None, fps if 0 < fps <= LIVE else None)
+        return Source(path.name, partial(_video_frames, name), stream.frames or None, fps if 0 < fps <= LIVE
+                      else None)
 
 
 def _open_live(name: int | str) -> Source:
@@ -236,9 +249,9 @@ def _open_live(name: int | str) -> Source:
 def open_source(source, color: str = "rgb") -> Source:
     """The frames of `source`, one at a time, in constant memory.
 
-    `source` is a video file, a folder of images, a camera's index (0, or "0"), an address, a `Sequence`, or a list or
-    iterator of images or their paths; `color` ("rgb" or "bgr") is the channel order of images given as arrays.
-    Raises `InputError` if there is nothing to read, `UsageError` if it is none of these."""
+    `source` is a video file, a folder of images, a camera's index (0, or "0"), an address, a `Sequence`, or a
+    list or iterator of images or their paths; `color` ("rgb" or "bgr") is the channel order of images given
+    as arrays. Raises `InputError` if there is nothing to read, `UsageError` if it is none of these."""
     if isinstance(source, Source):
         return source
     if isinstance(source, Sequence):
@@ -248,7 +261,8 @@ def open_source(source, color: str = "rgb") -> Source:
     if isinstance(source, int) and not isinstance(source, bool):
         return _open_live(source)
     if not isinstance(source, Iterable) or getattr(source, "ndim", 4) != 4:
-        raise UsageError("one image or object is no sequence of frames", "give a video, a folder, or a list of images")
+        raise UsageError("one image or object is no sequence of frames",
+                         "give a video, a folder, or a list of images")
     length = len(source) if hasattr(source, "__len__") else None
     if length == 0:
         raise InputError("the list of frames is empty", "give at least one frame")

@@ -18,18 +18,24 @@ from ..data.sequences import open_source
 
 # %% ../../nbs/65_evaluation.clips.ipynb #2de07f22
 def read_clip_boxes(path) -> dict[int, list[float]]:
-    "Hand-made boxes by frame number, sorted. Raises `InputError` if the file is not such a table of at least two."
+    """Hand-made boxes by frame number, sorted.
+
+    Raises `InputError` if the file is not such a table of at least two."""
     try:
-        boxes = {int(frame): [float(value) for value in box] for frame, box in json.loads(Path(path).read_text())["boxes"].items()}
+        boxes = {int(frame): [float(value) for value in box] for frame,
+                 box in json.loads(Path(path).read_text())["boxes"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} holds no boxes by frame: {error}", 'write {"boxes": {"0": [x, y, w, h], "33": [x, y, w, h]}}') from None
+        raise InputError(f"{path} holds no boxes by frame: {error}",
+                         'write {"boxes": {"0": [x, y, w, h], "33": [x, y, w, h]}}') from None
     if len(boxes) < 2 or any(len(box) != 4 for box in boxes.values()):
-        raise InputError(f"{path} needs at least two boxes of four numbers", "the first starts the tracker, the others judge it")
+        raise InputError(f"{path} needs at least two boxes of four numbers",
+                         "the first starts the tracker, the others judge it")
     return dict(sorted(boxes.items()))
 
 # %% ../../nbs/65_evaluation.clips.ipynb #b5df59bb
 def score_clip(tracker, video, boxes_json) -> dict:
-    """Mean IoU (0 to 1) of a tracker at the hand-made boxes of a clip, the first one excluded, and its frames a second.
+    """Mean IoU (0 to 1) of a tracker at the hand-made boxes of a clip, the first one excluded, and its frames
+    a second.
 
     Raises `InputError` if the clip ends before the last box."""
     boxes, overlaps, seconds, number = read_clip_boxes(boxes_json), {}, 0.0, -1
@@ -44,5 +50,7 @@ def score_clip(tracker, video, boxes_json) -> dict:
         if number in boxes and number > first:
             overlaps[number] = float(iou(result.box, boxes[number]))
         if number == last:
-            return dict(iou=float(np.mean([*overlaps.values()])), overlaps=overlaps, fps=(last - first) / seconds)
-    raise InputError(f"{video} ends at frame {number}, before the last box, at {last}", "take boxes and clip from the same video")
+            return dict(iou=float(np.mean([*overlaps.values()])), overlaps=overlaps,
+                        fps=(last - first) / seconds)
+    raise InputError(f"{video} ends at frame {number}, before the last box, at {last}",
+                     "take boxes and clip from the same video")

@@ -53,8 +53,10 @@ def check_tracker(name: str) -> str:
     return name
 
 
-def open_entry(model: str, device="cpu", weights=None, peer_weights=None, name: str | None = None, **settings) -> Entry:
-    """A registered tracker, a shipped model, or one in a file (`model` or `weights`), with `Tracker` settings.
+def open_entry(model: str, device="cpu", weights=None, peer_weights=None, name: str | None = None,
+               **settings) -> Entry:
+    """A registered tracker, a shipped model, or one in a file (`model` or `weights`), with `Tracker`
+    settings.
 
     Raises `InputError` or `UsageError` where the tracker, the model or its weights are not there."""
     entry_name = check_tracker(name or Path(model).name.partition(".")[0])
@@ -69,7 +71,9 @@ def open_entry(model: str, device="cpu", weights=None, peer_weights=None, name: 
 
 
 def _open_registered(model: str, name: str, settings: dict) -> Entry:
-    "A registered tracker with the settings that were given. Raises `UsageError` for one that it does not have."
+    """A registered tracker with the settings that were given.
+
+    Raises `UsageError` for one that it does not have."""
     given = {key: value for key, value in settings.items() if value not in (None, "auto", True)}
     strange = given.keys() - signature(TRACKERS[model].make).parameters.keys()
     if strange:
@@ -163,7 +167,8 @@ def _from_trace(trace: Mapping) -> dict:
     if np.isnan(trace["scores"]).any():
         return fields_  # one of OpenCV's: it has no score
     counts = Counter(map(str, trace["exits"]))
-    fields_ |= dict(mean_score=round(float(np.mean(trace["scores"])), 4), exit_histogram=dict(sorted(counts.items())))
+    fields_ |= dict(mean_score=round(float(np.mean(trace["scores"])), 4),
+                    exit_histogram=dict(sorted(counts.items())))
     return fields_ | dict(scores=_rounded(trace["scores"], 3), exits=trace["exits"])
 
 # %% ../../nbs/60_evaluation.records.ipynb #957896c5
@@ -179,7 +184,8 @@ def is_scored(truth, frames: int) -> bool:
 
 def score_record(record: Record, truth: Truth, protocol: str) -> Record:
     "The record, scored anew against a truth. Raises `InputError` for boxes that the protocol refuses."
-    record = replace(record, truth=truth_digest(truth), attributes=truth.attributes, protocol=None, accuracy={})
+    record = replace(record, truth=truth_digest(truth), attributes=truth.attributes, protocol=None,
+                     accuracy={})
     if not is_scored(truth, record.frames):
         return record
     scores = evaluate(protocol, [result_of(record, truth)]).scores
@@ -187,7 +193,8 @@ def score_record(record: Record, truth: Truth, protocol: str) -> Record:
     return replace(record, protocol=protocol, accuracy=accuracy)
 
 
-def record_of(entry: Entry, sequence, trace: Mapping, command: str, protocol: str = "got10k-toolkit") -> Record:
+def record_of(entry: Entry, sequence, trace: Mapping, command: str,
+              protocol: str = "got10k-toolkit") -> Record:
     "The record of a trace. Raises as `score_record`."
     source = provenance(command, entry.device)
     record = Record(sequence.name, entry.name, entry.version, **_from_trace(trace), **source)
@@ -285,8 +292,10 @@ class RunOptions:
     renew: bool = True  # whether records of another version are made anew; otherwise they are an error
 
 # %% ../../nbs/60_evaluation.records.ipynb #35e0126b
-def _run_missing(entry: Entry, missing, path: Path, command: str, options: RunOptions) -> tuple[dict, list[str]]:
-    "Run sequences and append their records to the file; returns the records by name, and what failed and why."
+def _run_missing(entry: Entry, missing, path: Path, command: str,
+                 options: RunOptions) -> tuple[dict, list[str]]:
+    """Run sequences and append their records to the file; returns the records by name, and what failed and
+    why."""
     made, failed = {}, []
     with open(path, "a", encoding="utf-8") as file:
         for sequence, trace in progress(options.run(entry, missing), entry.name, len(missing)):
@@ -307,7 +316,9 @@ def _run_missing(entry: Entry, missing, path: Path, command: str, options: RunOp
 # %% ../../nbs/60_evaluation.records.ipynb #7d0c6ab9
 @contextmanager
 def only_run(*paths: Path, wait: float = 0) -> Iterator[None]:
-    "Hold files of records against other runs, waiting `wait` seconds. Raises `InputError` where another run holds one."
+    """Hold files of records against other runs, waiting `wait` seconds.
+
+    Raises `InputError` where another run holds one."""
     with ExitStack() as locks:
         for path in paths:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -381,8 +392,8 @@ def run_records(entry: Entry, data: str, sequences, command: str, folder=None,
                 options: RunOptions = RunOptions()) -> dict[str, Record]:
     """One record per sequence, by name, in order: read where a valid one exists, measured otherwise.
 
-    With a share, only its own. The truth is kept beside the records. Raises `InputError` at the end, naming every
-    sequence that failed, or at once where another run writes the same file."""
+    With a share, only its own. The truth is kept beside the records. Raises `InputError` at the end, naming
+    every sequence that failed, or at once where another run writes the same file."""
     path, (number, shares) = records_file(data, entry.name, folder), options.share
     if shares == 1:
         with only_run(path, *share_files(path)):
@@ -419,8 +430,10 @@ def _run_share(entry, path, own, data, sequences, command, folder, options) -> d
     return {sequence.name: (kept | made)[sequence.name] for sequence in mine}
 
 # %% ../../nbs/60_evaluation.records.ipynb #e420785c
-def summarize(records: Mapping[str, Record], truths: Mapping[str, Truth], protocol: str | None = None) -> dict:
-    """Scores of one tracker in percent under the protocol (None: that of the records), `fps`, `mean_exit`, `sequences`.
+def summarize(records: Mapping[str, Record], truths: Mapping[str, Truth], protocol: str
+              | None = None) -> dict:
+    """Scores of one tracker in percent under the protocol (None: that of the records), `fps`, `mean_exit`,
+    `sequences`.
 
     Raises `InputError` for a stale record, `UsageError` for records of two protocols."""
     digests = {name: truth_digest(truth) for name, truth in truths.items()}
@@ -451,7 +464,8 @@ class Reliability:
 
 
 def reliability(records: Mapping[str, Record], truths: Mapping[str, Truth]) -> Reliability:
-    "The reliability of `ok` in the records of one tracker; the first frame of each, which is given, is left out."
+    """The reliability of `ok` in the records of one tracker; the first frame of each, which is given, is
+    left out."""
     right, ok = [], []
     for name, record in records.items():
         truth = truths[name]

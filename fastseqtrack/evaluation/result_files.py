@@ -54,7 +54,8 @@ def box_lines(boxes) -> str:
 
 
 def write_raw(folder, name: str, boxes, seconds) -> Path:
-    """Write `<name>_time.txt` (seconds, one per line) and then `<name>.txt` (x,y,w,h) into `folder`; returns the latter.
+    """Write `<name>_time.txt` (seconds, one per line) and then `<name>.txt` (x,y,w,h) into `folder`; returns
+    the latter.
 
     Raises `InputError` for a name that would lead out of the folder."""
     check_names([name])
@@ -82,7 +83,8 @@ def read_rows(path, columns: int | None = None) -> np.ndarray:
 def list_raw(folder) -> dict[str, list[Path]]:
     "The text files below `folder` by their names. Raises `InputError` where there is no such folder."
     if not Path(folder).is_dir():
-        raise InputError(f"there is no folder {folder}", "give the folder that holds one text file per sequence")
+        raise InputError(f"there is no folder {folder}",
+                         "give the folder that holds one text file per sequence")
     found = defaultdict(list)
     for place, _, files in os.walk(folder):
         for file in files:
@@ -92,12 +94,15 @@ def list_raw(folder) -> dict[str, list[Path]]:
 
 
 def find_raw(found: dict[str, list[Path]], name: str) -> list[Path]:
-    "The box file of a sequence, or those of its repetitions. Raises `InputError` for none, or for more than one place."
+    """The box file of a sequence, or those of its repetitions.
+
+    Raises `InputError` for none, or for more than one place."""
     numbered = [path for number in range(1, 100) for path in found.get(f"{name}_{number:03}.txt", ())]
     repeated = [path for path in numbered if path.parent.name == name]
     files = found.get(f"{name}.txt", []) or repeated
     if not files:
-        near = [path.stem for file, paths in found.items() for path in paths if path.stem.lower() == name.lower()]
+        near = [path.stem for file, paths in found.items() for path in paths
+                if path.stem.lower() == name.lower()]
         cause = f"{name}: no result{', only one for ' if near else ''}{', '.join(near[:1])}"
         raise InputError(cause, "see that all sequences of this data set were run")
     if len({path.parent for path in files}) > 1:
@@ -110,7 +115,8 @@ def read_raw(found: dict[str, list[Path]], name: str, frames: int | None = None,
              to_xywh: Callable = np.asarray) -> list[RawResult]:
     """The results of a sequence, one per repetition; the second is named `<name>_002`, and so on.
 
-    Raises `InputError` for no or more than one result, and where `frames` is given for another number of rows."""
+    Raises `InputError` for no or more than one result, and where `frames` is given for another number of
+    rows."""
     files = find_raw(found, name)
     seconds = _read_seconds(files[0].with_name(f"{name}_time.txt"))
     results = []
@@ -154,9 +160,11 @@ def read_all_raw(folder, frames: dict[str, int | None], box_format: str = "xywh"
     if faults:
         more = f"; and {len(faults) - 20} more" if len(faults) > 20 else ""
         causes = "; ".join(error.cause for error in faults[:20])
-        raise InputError(f"{len(faults)} of {len(frames)} sequences cannot be used: {causes}{more}", faults[0].fix)
+        raise InputError(f"{len(faults)} of {len(frames)} sequences cannot be used: {causes}{more}",
+                         faults[0].fix)
     if not results:
-        raise InputError(f"{folder} has no result of any of these sequences", "give the folder of this data set's results")
+        raise InputError(f"{folder} has no result of any of these sequences",
+                         "give the folder of this data set's results")
     return results
 
 # %% ../../nbs/61_evaluation.result_files.ipynb #f3e5cf0b
@@ -165,7 +173,9 @@ def first_row_faults(results: list[RawResult], given: dict[str, np.ndarray]) -> 
     doubts = defaultdict(list)
     for raw in results:
         box = given[raw.name]
-        if len(raw.boxes) and not np.array_equal(raw.boxes[0], np.trunc(box)):  # SeqTrack's files cut the fraction off
+        # SeqTrack's files cut the fraction off
+        if len(raw.boxes) and not np.array_equal(raw.boxes[0], np.trunc(box)):
             doubts[first_row_doubt(raw.boxes[0], box)].append(raw.name)
     doubts.pop("", None)
-    return [f"{len(names)} of {len(results)} results, such as {names[0]}: {doubt}" for doubt, names in doubts.items()]
+    return [f"{len(names)} of {len(results)} results, such as {names[0]}: {doubt}" for doubt,
+            names in doubts.items()]

@@ -22,8 +22,8 @@ from ..data.layouts import layout
 from ..data.sequences import Sequence
 from ..metrics.protocols import PROTOCOLS, Evaluation, SequenceResult, evaluate
 from .batched import lockstep
-from .records import Entry, Record, RunOptions, is_scored, one_by_one, read_truths, records_file, run_records, summarize
-from .result_files import RawResult, box_lines, check_names, first_row_faults, read_all_raw, read_rows, write_raw
+from .records import Entry, Record, RunOptions, is_scored, one_by_one, read_truths, records_file, run_records, summarize  # noqa: E501
+from .result_files import RawResult, box_lines, check_names, first_row_faults, read_all_raw, read_rows, write_raw  # noqa: E501
 
 # %% ../../nbs/63_evaluation.runner.ipynb #9929366c
 @dataclass(frozen=True)
@@ -43,15 +43,20 @@ class Task:
 
     @property
     def rule(self) -> str:
-        "The protocol. Raises `UsageError` for an unknown one, and for a set of single images, which has none."
+        """The protocol.
+
+        Raises `UsageError` for an unknown one, and for a set of single images, which has none."""
         found = layout(parse_data(self.data)[0])
         if not found.protocol:
-            raise UsageError(f"{found.title} holds single images: there is nothing to follow", "choose a set of sequences")
+            raise UsageError(f"{found.title} holds single images: there is nothing to follow",
+                             "choose a set of sequences")
         return checked_name(self.protocol or found.protocol, PROTOCOLS, "protocol")
 
     @cached_property
     def sequences(self) -> list[Sequence]:
-        "The sequences, in the data set's order. Raises `InputError` where the data are not there or names clash."
+        """The sequences, in the data set's order.
+
+        Raises `InputError` where the data are not there or names clash."""
         _ = self.rule  # raises for what cannot be scored
         name, split = parse_data(self.data)
         sequences = list(open_dataset(name, self.root, split))[:self.first]
@@ -70,7 +75,8 @@ def share_of(environment: Mapping = os.environ) -> tuple[int, int]:
     except ValueError:
         number, shares = 0, 0
     if not 0 <= number < shares:
-        raise UsageError("RANK and WORLD_SIZE name no share of the work", "start with torchrun, or unset both")
+        raise UsageError("RANK and WORLD_SIZE name no share of the work",
+                         "start with torchrun, or unset both")
     return number, shares
 
 
@@ -107,9 +113,11 @@ def run_none(entry: Entry, sequences):
 
 def run_task(task: Task, entry: Entry, command: str, batch: int = 1, share: tuple[int, int] = (0, 1),
              merge: bool = False) -> dict:
-    """Run a tracker over a task's sequences, as far as that has not been done; returns the outcome (see `outcome`).
+    """Run a tracker over a task's sequences, as far as that has not been done; returns the outcome (see
+    `outcome`).
 
-    Raises `InputError` at the end, naming what failed; with `merge`, nothing is run and what is missing has failed."""
+    Raises `InputError` at the end, naming what failed; with `merge`, nothing is run and what is missing has
+    failed."""
     if batch < 1:
         raise UsageError(f"{batch} sequences cannot advance together", "give --batch 1 or more")
     way = one_by_one if batch == 1 else partial(lockstep, batch=batch)
@@ -123,15 +131,19 @@ def run_task(task: Task, entry: Entry, command: str, batch: int = 1, share: tupl
 
 # %% ../../nbs/63_evaluation.runner.ipynb #ac4e790e
 def outcome(task: Task, tracker: str, records: dict[str, Record]) -> dict:
-    "The sums of a run: scores (None where the truth is not public), protocol, frames, fps, exits, folder of raw files."
+    """The sums of a run: scores (None where the truth is not public), protocol, frames, fps, exits, folder
+    of raw files."""
     truths = read_truths(records_file(task.key, "truth", task.out))
     scored = {name: record for name, record in records.items() if is_scored(truths[name], record.frames)}
-    frames, seconds = (sum(getattr(record, key) for record in records.values()) for key in ("frames", "seconds"))
+    frames, seconds = (sum(getattr(record, key) for record in records.values())
+                       for key in ("frames", "seconds"))
     exits = sum((Counter(record.exit_histogram or {}) for record in records.values()), Counter())
-    told = dict(data=task.data, tracker=tracker, sequences=len(records), frames=frames, protocol=None, scores=None)
+    told = dict(data=task.data, tracker=tracker, sequences=len(records), frames=frames, protocol=None,
+                scores=None)
     if scored:
         scores = summarize(scored, truths, task.rule)
-        scores = {key: round(value, 4) for key, value in scores.items() if key not in ("fps", "mean_exit", "sequences")}
+        scores = {key: round(value, 4) for key, value in scores.items()
+                  if key not in ("fps", "mean_exit", "sequences")}
         told |= dict(protocol=task.rule, scores=scores)
     fps = round((frames - len(records)) / seconds, 2) if seconds else None
     return told | dict(exits=dict(sorted(exits.items())), fps=fps, results=str(task.raw_folder(tracker)))
@@ -140,8 +152,10 @@ def outcome(task: Task, tracker: str, records: dict[str, Record]) -> dict:
 log = logging.getLogger(__name__)
 
 
-def score_raw(task: Task, folder, any_length: bool = False, part: bool = False, box_format: str = "xywh") -> Evaluation:
-    """Score a folder of raw results (see `result_files.read_all_raw`); with `part`, those sequences that are there.
+def score_raw(task: Task, folder, any_length: bool = False, part: bool = False,
+              box_format: str = "xywh") -> Evaluation:
+    """Score a folder of raw results (see `result_files.read_all_raw`); with `part`, those sequences that are
+    there.
 
     Raises `InputError` naming the sequences that are missing or do not fit."""
     truths = {sequence.name: sequence for sequence in task.sequences}

@@ -25,9 +25,11 @@ from .runner import Task
 # %% ../../nbs/64_evaluation.submissions.ipynb #ef04a71d
 def _got10k_entries(raw: RawResult) -> dict[str, str]:
     if raw.seconds is None:
-        raise InputError(f"{raw.name}: no time file with a row a frame", "GOT-10k's server wants <sequence>_time.txt: run the tracker again")
+        raise InputError(f"{raw.name}: no time file with a row a frame",
+                         "GOT-10k's server wants <sequence>_time.txt: run the tracker again")
     if not (raw.seconds >= 0).all():  # NaN is not
-        raise InputError(f"{raw.name}: row {(~(raw.seconds >= 0)).argmax() + 1} of its time file is no time", "run the tracker again")
+        raise InputError(f"{raw.name}: row {(~(raw.seconds >= 0)).argmax() + 1} of its time file is no time",
+                         "run the tracker again")
     times = "".join(f"{value:.8f}\n" for value in raw.seconds)
     return {f"{raw.name}/{raw.name}_001.txt": box_lines(raw.boxes), f"{raw.name}/{raw.name}_time.txt": times}
 
@@ -43,13 +45,15 @@ class Server:
     score: str
 
 
-SERVERS = {"got10k-test": Server(_got10k_entries, "ao"), "trackingnet-test": Server(_trackingnet_entries, "auc")}
+SERVERS = {"got10k-test": Server(_got10k_entries, "ao"),
+           "trackingnet-test": Server(_trackingnet_entries, "auc")}
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #9ac1be07
 def server_of(task: Task) -> Server:
     "The server that scores a task. Raises `UsageError` for data that are scored here."
     if task.key not in SERVERS:
-        raise UsageError(f"{task.data} is scored here, not on a server", "packages and reports are for got10k:test and trackingnet:test")
+        raise UsageError(f"{task.data} is scored here, not on a server",
+                         "packages and reports are for got10k:test and trackingnet:test")
     return SERVERS[task.key]
 
 
@@ -62,12 +66,15 @@ def check_whole(task: Task) -> None:
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #63184cb6
 def check_boxes(raw: RawResult, given: np.ndarray) -> None:
-    "Raise `InputError` for a box that is not finite or has no area, or if the first is further than 1 px from the one that was given."
+    """Raise `InputError` for a box that is not finite or has no area, or if the first is further than 1 px
+    from the one that was given."""
     wrong = ~np.isfinite(raw.boxes).all(1) | (raw.boxes[:, 2:] <= 0).any(1)
     if wrong.any():
-        raise InputError(f"{raw.name}: row {wrong.argmax() + 1} is not a box", "write the last good box where there is none")
+        raise InputError(f"{raw.name}: row {wrong.argmax() + 1} is not a box",
+                         "write the last good box where there is none")
     if np.abs(raw.boxes[0] - given).max() > 1:
-        raise InputError(f"{raw.name}: the first row is not the box that was given", "see whether the results are of this data set")
+        raise InputError(f"{raw.name}: the first row is not the box that was given",
+                         "see whether the results are of this data set")
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #3a243219
 def zip_bytes(entries: dict[str, str]) -> bytes:
@@ -82,7 +89,8 @@ def zip_bytes(entries: dict[str, str]) -> bytes:
 def write_package(task: Task, folder, path) -> Path:
     """Pack a folder of raw results for the server of a task's data set into the zip file `path`.
 
-    Raises `UsageError` for a set without a server, `InputError` naming every sequence at fault; then nothing is written."""
+    Raises `UsageError` for a set without a server, `InputError` naming every sequence at fault; then nothing
+    is written."""
     server, entries, faults = server_of(task), {}, []
     check_whole(task)
     given = {sequence.name: sequence.boxes[0] for sequence in task.sequences}
@@ -98,8 +106,8 @@ def write_package(task: Task, folder, path) -> Path:
     return write_whole(path, zip_bytes(entries))
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #3ad6b3ec
-NAMES = dict(ao="ao", sr50="sr50", sr75="sr75", auc="auc", success="auc", precision="precision", normalizedprecision="norm_precision",
-             normprecision="norm_precision")
+NAMES = dict(ao="ao", sr50="sr50", sr75="sr75", auc="auc", success="auc", precision="precision",
+             normalizedprecision="norm_precision", normprecision="norm_precision")
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #f57dd833
 def _plain(name: str) -> str:
@@ -107,13 +115,17 @@ def _plain(name: str) -> str:
 
 # %% ../../nbs/64_evaluation.submissions.ipynb #3e89aa3b
 def find_scores(answer) -> dict[str, float]:
-    "The scores in a server's answer, in its own unit, under our names. Raises `InputError` where there are none."
+    """The scores in a server's answer, in its own unit, under our names.
+
+    Raises `InputError` where there are none."""
     if isinstance(answer, list) and len(answer) == 1:
         return find_scores(answer[0])
     if not isinstance(answer, dict):
-        fix = "expected ao and succ_curve (GOT-10k), or Success, Precision, Normalized Precision (TrackingNet)"
+        fix = ("expected ao and succ_curve (GOT-10k), or Success, Precision, Normalized Precision "
+               "(TrackingNet)")
         raise InputError("the report holds no scores", fix)
-    scores = {NAMES[_plain(key)]: float(value) for key, value in answer.items() if _plain(key) in NAMES and isinstance(value, int | float)}
+    scores = {NAMES[_plain(key)]: float(value) for key, value in answer.items() if _plain(key) in NAMES
+              and isinstance(value, int | float)}
     if len(curve := answer.get("succ_curve", ())) == 101:
         unit = 100 if scores.get("ao", 0) > 1 >= max(curve) else 1  # percent beside fractions
         scores |= dict(sr50=unit * float(curve[50]), sr75=unit * float(curve[75]))
@@ -131,20 +143,24 @@ def server_file(data: str, tracker: str, folder=None) -> Path:
 def take_report(task: Task, tracker: str, path, command: str, source: str | None = None) -> dict:
     """Keep the answer of a server, in the JSON file `path`, as a record; returns it.
 
-    Scores are in percent; an answer of which no score is above 1 is in fractions.
-    Raises `UsageError` for a set without a server or a name that cannot be, `InputError` for what is no answer of this server."""
+    Scores are in percent; an answer of which no score is above 1 is in fractions. Raises `UsageError` for a
+    set without a server or a name that cannot be, `InputError` for what is no answer of this server."""
     wanted, rule = server_of(task).score, replace(task, protocol=None).rule
     try:
         scores = find_scores(json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         cause = getattr(error, "cause", error)
-        raise InputError(f"{path} is no server's report: {cause}", getattr(error, "fix", "give the JSON file that the server returned")) from None
+        raise InputError(f"{path} is no server's report: {cause}",
+                         getattr(error, "fix", "give the JSON file that the server returned")) from None
     if wanted not in scores:
-        raise InputError(f"{path} is no report on {task.data}: it holds {', '.join(scores)}, and not {wanted}", "give the file of its own server")
+        raise InputError(f"{path} is no report on {task.data}: it holds {', '.join(scores)}, and not "
+                         f"{wanted}", "give the file of its own server")
     unit = 100 if max(scores.values()) <= 1 else 1
     if not all(0 <= unit * value <= 100 for value in scores.values()):
-        raise InputError(f"{path}: scores must lie between 0 and 100 percent, not {scores}", "give the JSON file that the server returned")
-    report = dict(tracker=check_tracker(tracker), data=task.key, protocol=rule, scores={key: round(unit * value, 4) for key, value in scores.items()},
-                  source=source or f"the server's answer, {Path(path).name}") | provenance(command) | dict(device="server")
+        raise InputError(f"{path}: scores must lie between 0 and 100 percent, not {scores}",
+                         "give the JSON file that the server returned")
+    report = dict(tracker=check_tracker(tracker), data=task.key, protocol=rule,
+                  scores={key: round(unit * value, 4) for key, value in scores.items()}, source=source
+                  or f"the server's answer, {Path(path).name}") | provenance(command) | dict(device="server")
     write_json(server_file(task.key, tracker, task.out), report)
     return report

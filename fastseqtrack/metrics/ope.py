@@ -13,18 +13,21 @@ import numpy as np
 
 from ..boxes import iou
 from ..core import InputError
-from .results import Evaluation, SequenceResult, carry_forward, precision_curve, success_curve
+from .results import Evaluation, SequenceResult, carry_forward, precision_curve, success_curve  # noqa: E501
 
 # %% ../../nbs/51_metrics.ope.ipynb #abf37a25
 @dataclass(frozen=True)
 class OpeRules:
     "The decisions in which evaluators of this family differ."
-    positive: tuple[int, ...] = (0, 1, 2, 3)  # the numbers x, y, w, h of a true box that must be > 0, else the frame is invalid
-    zero_is_absent: bool = False  # where the data set gives no flags: a true 0,0,0,0 is absent, not just invalid
+    # the numbers x, y, w, h of a true box that must be > 0, else the frame is invalid
+    positive: tuple[int, ...] = (0, 1, 2, 3)
+    # where the data set gives no flags: a true 0,0,0,0 is absent, not just invalid
+    zero_is_absent: bool = False
     invalid_error: float = np.inf  # pixel error of an invalid frame: inf is a miss, -1 is a hit
     repair: bool = False  # a predicted NaN or negative size takes the box before it, instead of being refused
     too_long: str = "cut"  # more predictions than frames: "cut" or "refuse"
-    too_short: str = "pad"  # fewer: "refuse", or "pad" with empty boxes (LaSOT's rule: refused where visibility is given)
+    # fewer: "refuse", or "pad" with empty boxes (LaSOT's rule: refused where visibility is given)
+    too_short: str = "pad"
     thresholds: tuple[float, ...] = tuple(np.linspace(0, 1, 21))  # of the success curve
     zero_curves: bool = True  # a curve that is zero everywhere counts in the mean
 
@@ -33,7 +36,8 @@ COLON = tuple(k * 0.05 if k <= 10 else 1 - (20 - k) * 0.05 for k in range(21))  
 
 # %% ../../nbs/51_metrics.ope.ipynb #7818074f
 RULES = {
-    "matlab-ope": OpeRules(zero_is_absent=True, invalid_error=-1, repair=True, too_short="refuse", thresholds=COLON, zero_curves=False),
+    "matlab-ope": OpeRules(zero_is_absent=True, invalid_error=-1, repair=True, too_short="refuse",
+                           thresholds=COLON, zero_curves=False),
     "pytracking": OpeRules(),
     "stark-pytracking": OpeRules(positive=(2, 3)),
     "vasttrack-python": OpeRules(positive=(2, 3), zero_is_absent=True, too_long="refuse", too_short="refuse"),
@@ -41,28 +45,34 @@ RULES = {
 
 # %% ../../nbs/51_metrics.ope.ipynb #c941dce8
 def fitted(result: SequenceResult, rules: OpeRules) -> np.ndarray:
-    "The prediction with one row a true box, the first one true: (N, 4). Raises `InputError` where the rules refuse it."
+    """The prediction with one row a true box, the first one true: (N, 4).
+
+    Raises `InputError` where the rules refuse it."""
     pred, frames = result.pred, len(result.gt)
     if not rules.repair and not (np.isfinite(pred).all() and (pred[:, 2:] >= 0).all()):
-        raise InputError(f"{result.name}: a predicted box is not finite or has a negative size", "write the last good box, or use matlab-ope")
+        raise InputError(f"{result.name}: a predicted box is not finite or has a negative size",
+                         "write the last good box, or use matlab-ope")
     pred = carry_forward(pred, np.isnan(pred).any(1) | (pred[:, 2:] <= 0).any(1))
     if len(pred) > frames and rules.too_long == "cut":
         pred = pred[:frames]
     if len(pred) < frames and rules.too_short == "pad" and result.absent is None:
         pred = np.pad(pred, [(0, frames - len(pred)), (0, 0)])
     if len(pred) != frames:
-        raise InputError(f"{result.name}: {len(pred)} predicted boxes for {frames} frames", "write one box a frame, the first included")
+        raise InputError(f"{result.name}: {len(pred)} predicted boxes for {frames} frames",
+                         "write one box a frame, the first included")
     return np.concatenate([result.gt[:1], pred[1:]])
 
 # %% ../../nbs/51_metrics.ope.ipynb #8911b766
 def center_error(pred, gt, unit=1.0) -> np.ndarray:
-    "Distance of the centres of xywh boxes, after dividing both by `unit` (pixels, or the true sizes): (N, 4), (N, 4) -> (N,)."
+    """Distance of the centres of xywh boxes, after dividing both by `unit` (pixels, or the true sizes):
+    (N, 4), (N, 4) -> (N,)."""
     ours, true = ((boxes[:, :2] + (boxes[:, 2:] - 1) / 2) / unit for boxes in (pred, gt))  # (N, 2) each
     return np.sqrt(((ours - true) ** 2).sum(1))
 
 
 def frame_values(result: SequenceResult, rules: OpeRules) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    "Overlap, pixel error and normalised error of every frame, (N,) each, set to a sure hit or miss where the rules say so."
+    """Overlap, pixel error and normalised error of every frame, (N,) each, set to a sure hit or miss where
+    the rules say so."""
     pred, gt = fitted(result, rules), result.gt
     absent = (gt == 0).all(1) & rules.zero_is_absent if result.absent is None else result.absent
     invalid = (gt[:, list(rules.positive)] <= 0).any(1)
@@ -80,13 +90,15 @@ PIXELS, RELATIVE = np.arange(51.0), np.arange(51) / 100
 def ope_curves(result: SequenceResult, rules: OpeRules) -> dict[str, np.ndarray]:
     "The three curves of a sequence, in percent of its frames: (21,), (51,), (51,)."
     overlaps, errors, relative = frame_values(result, rules)
-    return dict(success=100 * success_curve(overlaps, rules.thresholds), precision=100 * precision_curve(errors, PIXELS),
+    return dict(success=100 * success_curve(overlaps, rules.thresholds),
+                precision=100 * precision_curve(errors, PIXELS),
                 norm_precision=100 * precision_curve(relative, RELATIVE))
 
 
 def ope_scores(curves: dict[str, np.ndarray]) -> dict[str, float]:
     "AUC, precision at 20 px and normalised precision at 0.2 of three curves."
-    return dict(auc=float(curves["success"].mean()), precision=float(curves["precision"][20]), norm_precision=float(curves["norm_precision"][20]))
+    return dict(auc=float(curves["success"].mean()), precision=float(curves["precision"][20]),
+                norm_precision=float(curves["norm_precision"][20]))
 
 
 def _mean_curve(curves: np.ndarray, rules: OpeRules) -> np.ndarray:
@@ -96,10 +108,14 @@ def _mean_curve(curves: np.ndarray, rules: OpeRules) -> np.ndarray:
 
 # %% ../../nbs/51_metrics.ope.ipynb #7680ce4f
 def evaluate_ope(protocol: str, results: list[SequenceResult]) -> Evaluation:
-    "Score sequences by the rules of one evaluator of this family. Raises `InputError` for a prediction that they refuse."
+    """Score sequences by the rules of one evaluator of this family.
+
+    Raises `InputError` for a prediction that they refuse."""
     rules = RULES[protocol]
     curves = {result.name: ope_curves(result, rules) for result in results}
     thresholds = dict(success=np.array(rules.thresholds), precision=PIXELS, norm_precision=RELATIVE)
-    means = {kind: _mean_curve(np.stack([own[kind] for own in curves.values()]), rules) for kind in thresholds}
-    return Evaluation(protocol, ope_scores(means), {kind: (thresholds[kind], means[kind]) for kind in thresholds},
+    means = {kind: _mean_curve(np.stack([own[kind] for own in curves.values()]), rules)
+             for kind in thresholds}
+    return Evaluation(protocol, ope_scores(means),
+                      {kind: (thresholds[kind], means[kind]) for kind in thresholds},
                       {name: ope_scores(own) for name, own in curves.items()})

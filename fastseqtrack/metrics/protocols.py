@@ -19,9 +19,11 @@ from .toolkits import evaluate_got10k, evaluate_trackingnet
 
 # %% ../../nbs/53_metrics.protocols.ipynb #3ea10002
 def evaluate_mean_iou(results: list[SequenceResult]) -> Evaluation:
-    """Mean over sequences of their mean IoU (`iou`) and of the share of frames above 0.5 (`success50`), in percent.
+    """Mean over sequences of their mean IoU (`iou`) and of the share of frames above 0.5 (`success50`), in
+    percent.
 
-    The first frame and frames marked absent are left out; a sequence without any other frame counts as NaN."""
+    The first frame and frames marked absent are left out; a sequence without any other frame counts as
+    NaN."""
     sequences = {}
     for result in results:
         counted = np.ones(len(result.gt), bool) if result.absent is None else ~result.absent
@@ -30,27 +32,32 @@ def evaluate_mean_iou(results: list[SequenceResult]) -> Evaluation:
         overlaps = iou(result.pred[: len(counted)][counted[: len(result.pred)]], result.gt[counted])
         means = (overlaps.mean(), (overlaps > 0.5).mean()) if len(overlaps) else (np.nan, np.nan)
         sequences[result.name] = dict(iou=float(100 * means[0]), success50=float(100 * means[1]))
-    scores = {key: float(np.nanmean([own[key] for own in sequences.values()])) for key in ("iou", "success50")}
+    scores = {key: float(np.nanmean([own[key] for own in sequences.values()]))
+              for key in ("iou", "success50")}
     return Evaluation("mean-iou", scores, {}, sequences)
 
 # %% ../../nbs/53_metrics.protocols.ipynb #096b95f3
 _all_ = ["Evaluation", "SequenceResult", "hold", "lag", "static"]  # also found here, beside `evaluate`
 
-PROTOCOLS: dict[str, Callable[[list[SequenceResult]], Evaluation]] = {name: partial(evaluate_ope, name) for name in RULES}
-PROTOCOLS |= {"got10k-toolkit": evaluate_got10k, "trackingnet-devkit": evaluate_trackingnet, "mean-iou": evaluate_mean_iou}
+PROTOCOLS: dict[str, Callable[[list[SequenceResult]], Evaluation]] = {name: partial(evaluate_ope, name)
+                                                                      for name in RULES}
+PROTOCOLS |= {"got10k-toolkit": evaluate_got10k, "trackingnet-devkit": evaluate_trackingnet,
+              "mean-iou": evaluate_mean_iou}
 
 
 def evaluate(protocol: str, results: Iterable[SequenceResult]) -> Evaluation:
     """Score tracked sequences under a named protocol, in percent.
 
-    Returns `ao`, `sr50`, `sr75` for `got10k-toolkit`; `iou`, `success50` for `mean-iou`; `auc`, `precision`, `norm_precision` for the others,
-    and `coverage` for `trackingnet-devkit`. Raises `UsageError` for an unknown protocol, no result at all,
-    or two results of one name; `InputError` for a prediction that the protocol refuses."""
+    Returns `ao`, `sr50`, `sr75` for `got10k-toolkit`; `iou`, `success50` for `mean-iou`; `auc`, `precision`,
+    `norm_precision` for the others, and `coverage` for `trackingnet-devkit`. Raises `UsageError` for an
+    unknown protocol, no result at all, or two results of one name; `InputError` for a prediction that the
+    protocol refuses."""
     if protocol not in PROTOCOLS:
         raise UsageError(f"no protocol is called {protocol!r}", f"choose one of {', '.join(PROTOCOLS)}")
     results = list(results)
     if not results or len({result.name for result in results}) < len(results):
-        raise UsageError("there is nothing to score, or a sequence name comes twice", "give one result a sequence, at least one in all")
+        raise UsageError("there is nothing to score, or a sequence name comes twice",
+                         "give one result a sequence, at least one in all")
     return PROTOCOLS[protocol](results)
 
 # %% ../../nbs/53_metrics.protocols.ipynb #1cd37036
@@ -58,13 +65,16 @@ def by_attribute(protocol: str, results: Iterable[SequenceResult], attributes: M
                  names: Iterable[str] | None = None) -> dict[str, Evaluation]:
     """One evaluation an attribute: `attributes` has those of each sequence, by sequence name.
 
-    `names` gives the order, and the only names that are known; without it, all that occur, sorted. An attribute
-    that no sequence has is left out. Raises `UsageError` for an unknown attribute or a sequence without an entry."""
+    `names` gives the order, and the only names that are known; without it, all that occur, sorted. An
+    attribute that no sequence has is left out. Raises `UsageError` for an unknown attribute or a sequence
+    without an entry."""
     if words := [name for name, own in attributes.items() if isinstance(own, str)]:
-        raise UsageError(f"the attributes of {words[0]} are a word, {attributes[words[0]]!r}, and not a list of them", 'write ("FM", "LR")')
+        raise UsageError(f"the attributes of {words[0]} are a word, {attributes[words[0]]!r}, and not a "
+                         "list of them", 'write ("FM", "LR")')
     results, used = list(results), {name for own in attributes.values() for name in own}
     names = sorted(used) if names is None else list(names)
     if not used <= set(names) or any(result.name not in attributes for result in results):
-        raise UsageError(f"attributes {sorted(used - set(names))} are unknown, or a sequence has no entry", f"choose from {', '.join(names)}")
+        raise UsageError(f"attributes {sorted(used - set(names))} are unknown, or a sequence has no entry",
+                         f"choose from {', '.join(names)}")
     chosen = {name: [result for result in results if name in attributes[result.name]] for name in names}
     return {name: evaluate(protocol, own) for name, own in chosen.items() if own}

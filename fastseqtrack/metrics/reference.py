@@ -52,11 +52,14 @@ def read_annotations(name: str, folder: Path) -> list[Annotation]:
             path = PurePosixPath(member.name)
             if member.isfile():
                 part = found[path.parent.name] if path.parent.name in found else found["boxes"]
-                part[path.name.removesuffix(".txt").removesuffix("_attribute")] = _numbers(archive.extractfile(member).read())
+                sequence = path.name.removesuffix(".txt").removesuffix("_attribute")
+                part[sequence] = _numbers(archive.extractfile(member).read())
     boxes = {key: found["boxes"][key].reshape(-1, 4) for key in sorted(found["boxes"])}
     def marks(key):
-        return tuple(attribute for attribute, on in zip(LAYOUTS[name].attributes, found["att"][key], strict=True) if on)
-    return [Annotation(key, own, found["absent"][key][:len(own)] == 1, marks(key)) for key, own in boxes.items()]
+        return tuple(attribute for attribute,
+                     on in zip(LAYOUTS[name].attributes, found["att"][key], strict=True) if on)
+    return [Annotation(key, own, found["absent"][key][:len(own)] == 1, marks(key)) for key,
+            own in boxes.items()]
 
 # %% ../../nbs/55_metrics.reference.ipynb #bfdfc6e7
 KNOWN = {"hold": hold, "lag5": lag, "static": static}
@@ -65,8 +68,12 @@ SCORES = ("AUC", "OP50", "P20", "NP02", "PAUC", "NPAUC")
 
 def six_scores(evaluation: Evaluation) -> dict[str, float]:
     "The scores that are compared, in percent."
-    success, precision, relative = (evaluation.curves[kind][1] for kind in ("success", "precision", "norm_precision"))
-    return dict(zip(SCORES, map(float, (success.mean(), success[10], precision[20], relative[20], precision.mean(), relative.mean()))))
+    success, precision, relative = (evaluation.curves[kind][1]
+                                    for kind in ("success", "precision", "norm_precision"))
+    return dict(zip(SCORES,
+                    map(float,
+                        (success.mean(), success[10], precision[20], relative[20], precision.mean(),
+                         relative.mean()))))
 
 
 def _keyed(data: str, tracker: str, protocol: str, scores: dict[str, float]) -> dict[tuple, float]:
@@ -74,13 +81,15 @@ def _keyed(data: str, tracker: str, protocol: str, scores: dict[str, float]) -> 
 
 # %% ../../nbs/55_metrics.reference.ipynb #140a752d
 def measure_set(name: str, annotations: list[Annotation]) -> dict[tuple, float]:
-    "Our numbers for the three trajectories on one data set, under each protocol that was run on it: {key: percent}."
+    """Our numbers for the three trajectories on one data set, under each protocol that was run on it:
+    {key: percent}."""
     protocols = [own for own in PROTOCOLS if own in ("matlab-ope", "pytracking", "stark-pytracking")]
     found, flags = {}, bool(LAYOUTS[name].flags)
     for tracker, follow in KNOWN.items():
         boxes = {own.name: follow(own.boxes) for own in annotations}
         for protocol in protocols + ["vasttrack-python"] * (name == "vasttrack"):
-            results = [SequenceResult(own.name, boxes[own.name], own.boxes, own.absent if flags else None) for own in annotations]
+            results = [SequenceResult(own.name, boxes[own.name], own.boxes, own.absent if flags else None)
+                       for own in annotations]
             found |= _keyed(name, tracker, protocol, six_scores(evaluate(protocol, results)))
     return found
 
@@ -88,21 +97,27 @@ def measure_set(name: str, annotations: list[Annotation]) -> dict[tuple, float]:
 def read_package(path: Path) -> dict[str, np.ndarray]:
     "The boxes (N, 4) of each `<sequence>.txt` in a zip file."
     with zipfile.ZipFile(path) as package:
-        return {PurePosixPath(name).stem: _numbers(package.read(name)).reshape(-1, 4) for name in package.namelist()}
+        return {PurePosixPath(name).stem: _numbers(package.read(name)).reshape(-1, 4)
+                for name in package.namelist()}
 
 
 def measure_trackingnet(folder: Path) -> dict[tuple, float]:
     "Our numbers for the example of TrackingNet's development kit: {key: percent}."
-    truth, sent = (read_package(folder / "annotations" / f"trackingnet_dummy_{kind}.zip") for kind in ("GT", "subm"))
+    truth, sent = (read_package(folder / "annotations" / f"trackingnet_dummy_{kind}.zip")
+                   for kind in ("GT", "subm"))
     results = [SequenceResult(name, sent.get(name, np.zeros((0, 4))), boxes) for name, boxes in truth.items()]
     scores = evaluate("trackingnet-devkit", results).scores
     return _keyed("trackingnet", "example", "trackingnet-devkit", scores)
 
 # %% ../../nbs/55_metrics.reference.ipynb #a875750a
-SEVEN = dict(gt=[[10, 10, 20, 20], [12, 10, 20, 20], [0, 0, 0, 0], [0, 15, 20, 20], [30, 30, 40, 20], [30, 30, 40, 20], [5, 5, 8, 0]],
-             pred=[[0, 0, 1, 1], [12, 10, 20, 20], [50, 50, 10, 10], [0, 15, 20, 20], [34, 30, 40, 20], [30, 30, 0, 20], [5, 5, 8, 8]])
-CLIPPED = dict(gt=[[0, 0, 1, 1], [0, 20, 40, 30], [90, 90, 30, 30], [0, 0, 10, 10], [15, 10, 20, 20], [10, 10, 5, 5]],
-               pred=[[0, 0, 1, 1], [-10, 20, 50, 30], [90, 90, 30, 30], [0, 0, 10, 10], [10, 10, 20, 20], [200, 10, 5, 5]], size=(100, 100))
+SEVEN = dict(gt=[[10, 10, 20, 20], [12, 10, 20, 20], [0, 0, 0, 0], [0, 15, 20, 20], [30, 30, 40, 20],
+                 [30, 30, 40, 20], [5, 5, 8, 0]],
+             pred=[[0, 0, 1, 1], [12, 10, 20, 20], [50, 50, 10, 10], [0, 15, 20, 20], [34, 30, 40, 20],
+                   [30, 30, 0, 20], [5, 5, 8, 8]])
+CLIPPED = dict(gt=[[0, 0, 1, 1], [0, 20, 40, 30], [90, 90, 30, 30], [0, 0, 10, 10], [15, 10, 20, 20],
+                   [10, 10, 5, 5]],
+               pred=[[0, 0, 1, 1], [-10, 20, 50, 30], [90, 90, 30, 30], [0, 0, 10, 10], [10, 10, 20, 20],
+                     [200, 10, 5, 5]], size=(100, 100))
 
 
 def measure_examples() -> dict[tuple, float]:
@@ -112,13 +127,17 @@ def measure_examples() -> dict[tuple, float]:
     for protocol in ("matlab-ope", "pytracking", "stark-pytracking", "vasttrack-python"):
         found |= _keyed("seven frames", "absent told", protocol, six_scores(evaluate(protocol, [told])))
     for protocol in ("pytracking", "stark-pytracking"):
-        found |= _keyed("seven frames", "not told", protocol, six_scores(evaluate(protocol, [SequenceResult("seven", **SEVEN)])))
+        found |= _keyed("seven frames", "not told", protocol,
+                        six_scores(evaluate(protocol, [SequenceResult("seven", **SEVEN)])))
     overlaps = 100 * got10k_overlaps(SequenceResult("clipped", **CLIPPED))
-    return found | _keyed("got10k", "example", "got10k-toolkit", {f"IoU {k}": float(value) for k, value in enumerate(overlaps, 1)})
+    return found | _keyed("got10k", "example", "got10k-toolkit",
+                          {f"IoU {k}": float(value) for k, value in enumerate(overlaps, 1)})
 
 # %% ../../nbs/55_metrics.reference.ipynb #d420a00f
-ASKED = {"matlab": "matlab-ope", "pytracking": "pytracking", "seqtrack": "stark-pytracking", "vt_python": "vasttrack-python"}
-DEVKIT = {"success": "auc", "precision": "precision", "normalized_precision": "norm_precision", "coverage": "coverage"}
+ASKED = {"matlab": "matlab-ope", "pytracking": "pytracking", "seqtrack": "stark-pytracking",
+         "vt_python": "vasttrack-python"}
+DEVKIT = {"success": "auc", "precision": "precision", "normalized_precision": "norm_precision",
+          "coverage": "coverage"}
 
 
 def official_numbers(folder: Path) -> dict[tuple, float]:
@@ -132,7 +151,8 @@ def official_numbers(folder: Path) -> dict[tuple, float]:
         found |= _keyed("seven frames", tracker, ASKED[evaluator.split(",")[0]], scores)
     devkit = {ours: book["trackingnet_devkit_dummy"][theirs] for theirs, ours in DEVKIT.items()}
     overlaps = {f"IoU {k}": 100 * value for k, value in enumerate(book["got10k_rect_iou"]["iou"], 1)}
-    return found | _keyed("trackingnet", "example", "trackingnet-devkit", devkit) | _keyed("got10k", "example", "got10k-toolkit", overlaps)
+    return found | _keyed("trackingnet", "example", "trackingnet-devkit", devkit) | _keyed("got10k",
+        "example", "got10k-toolkit", overlaps)
 
 # %% ../../nbs/55_metrics.reference.ipynb #64f3950e
 def golden_file() -> Path:
@@ -144,5 +164,6 @@ def write_golden(path, expected: dict[tuple, float], ours: dict[tuple, float]) -
     "Write both side by side. Raises `KeyError` if one has a key that the other has not."
     if odd := expected.keys() ^ ours.keys():
         raise KeyError(f"only one side has {sorted(odd)[:3]}")
-    rows = [",".join([*key, f"{expected[key]:.6f}", f"{ours[key]:.6f}", f"{ours[key] - expected[key] + 0.0:.6f}"]) for key in expected]
+    rows = [",".join([*key, f"{expected[key]:.6f}", f"{ours[key]:.6f}",
+                      f"{ours[key] - expected[key] + 0.0:.6f}"]) for key in expected]
     return write_whole(path, "\n".join(["set,tracker,protocol,score,expected,ours,difference", *rows]) + "\n")

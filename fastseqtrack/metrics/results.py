@@ -17,9 +17,10 @@ from ..core import InputError
 class SequenceResult:
     """One tracked sequence: predicted xywh boxes (M, 4) and true ones (N, 4) in pixels, first frame included.
 
-    absent (N,) bool; cover (N,) 0..8, GOT-10k's visible eighths; size (width, height) of the image.
-    The prediction may have another number of rows than the truth, and NaN: the protocols have rules for that.
-    Raises `InputError` if a box has not four numbers, or the truth is empty, not finite or shorter than its flags."""
+    absent (N,) bool; cover (N,) 0..8, GOT-10k's visible eighths; size (width, height) of the image. The
+    prediction may have another number of rows than the truth, and NaN: the protocols have rules for that.
+    Raises `InputError` if a box has not four numbers, or the truth is empty, not finite or shorter than its
+    flags."""
     name: str
     pred: np.ndarray
     gt: np.ndarray
@@ -34,14 +35,18 @@ class SequenceResult:
         self._check()
 
     def _check(self):
-        rows = {key: len(value) for key in ("gt", "absent", "cover") if (value := getattr(self, key)) is not None}
+        rows = {key: len(value) for key in ("gt", "absent", "cover")
+                if (value := getattr(self, key)) is not None}
         if self.pred.shape[1:] != (4,) or self.gt.shape[1:] != (4,):
-            raise InputError(f"{self.name}: a box has not four numbers", "give one x,y,w,h row a frame, the first frame included")
+            raise InputError(f"{self.name}: a box has not four numbers",
+                             "give one x,y,w,h row a frame, the first frame included")
         flat = all(value is None or value.ndim == 1 for value in (self.absent, self.cover))
         if len(set(rows.values())) > 1 or not rows["gt"] or not flat:
-            raise InputError(f"{self.name}: the rows of the truth do not match: {rows}", "give one row and one flag a frame, at least one frame")
+            raise InputError(f"{self.name}: the rows of the truth do not match: {rows}",
+                             "give one row and one flag a frame, at least one frame")
         if not np.isfinite(self.gt).all():
-            raise InputError(f"{self.name}: a true box is not finite", "write 0,0,0,0 where there is no target, or mark it absent")
+            raise InputError(f"{self.name}: a true box is not finite",
+                             "write 0,0,0,0 where there is no target, or mark it absent")
 
 # %% ../../nbs/50_metrics.results.ipynb #3860aa41
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ class Evaluation:
 
     def __str__(self):
         numbers = "  ".join(f"{key} {value:.2f}" for key, value in self.scores.items())
-        return f"{numbers}  [{self.protocol}, {len(self.sequences)} sequence{'s' * (len(self.sequences) != 1)}]"
+        count = len(self.sequences)
+        return f"{numbers}  [{self.protocol}, {count} {'sequence' if count == 1 else 'sequences'}]"
 
 # %% ../../nbs/50_metrics.results.ipynb #72383c40
 def precision_curve(errors, thresholds) -> np.ndarray:
@@ -64,12 +70,15 @@ def precision_curve(errors, thresholds) -> np.ndarray:
 
 def success_curve(overlaps, thresholds, inclusive: bool = False) -> np.ndarray:
     "Share of frames with overlap > threshold, or >= if `inclusive`: (N,), (K,) -> (K,) in [0, 1]. NaN fails."
-    mirrored, side = np.sort(-np.asarray(overlaps)), "right" if inclusive else "left"  # overlap > t: -overlap < -t
+    # overlap > t: -overlap < -t
+    mirrored, side = np.sort(-np.asarray(overlaps)), "right" if inclusive else "left"
     return np.searchsorted(mirrored, -np.asarray(thresholds), side) / len(mirrored)
 
 # %% ../../nbs/50_metrics.results.ipynb #0e5bd17c
 def carry_forward(boxes, bad) -> np.ndarray:
-    "Replace every bad row by the latest row before it that is not bad: (N, 4), (N,) bool -> (N, 4). The first row stays."
+    """Replace every bad row by the latest row before it that is not bad: (N, 4), (N,) bool -> (N, 4).
+
+    The first row stays."""
     return np.asarray(boxes)[np.maximum.accumulate(np.where(bad, 0, np.arange(len(boxes))))]
 
 # %% ../../nbs/50_metrics.results.ipynb #4452559d

@@ -15,7 +15,8 @@ from .results import Evaluation, SequenceResult, precision_curve, success_curve
 
 # %% ../../nbs/52_metrics.toolkits.ipynb #2db76c63
 def clip_to_image(boxes, size) -> np.ndarray:
-    "GOT-10k's clipping of xywh boxes (..., 4) to (width, height): corner first, then the size with the moved corner."
+    """GOT-10k's clipping of xywh boxes (..., 4) to (width, height): corner first, then the size with the
+    moved corner."""
     corner, extent = np.split(np.asarray(boxes, float), 2, -1)  # (..., 2) each
     corner = corner.clip(0, size)
     return np.concatenate([corner, extent.clip(0, np.asarray(size) - corner)], -1)
@@ -26,9 +27,11 @@ def got10k_overlaps(result: SequenceResult) -> np.ndarray:
 
     Raises `InputError` if the prediction has not one finite box a frame."""
     if len(result.pred) != len(result.gt):
-        raise InputError(f"{result.name}: {len(result.pred)} boxes for {len(result.gt)} frames", "GOT-10k wants one row a frame, the first included")
+        raise InputError(f"{result.name}: {len(result.pred)} boxes for {len(result.gt)} frames",
+                         "GOT-10k wants one row a frame, the first included")
     if (lost := ~np.isfinite(result.pred).all(1)).any():
-        raise InputError(f"{result.name}: row {lost.argmax() + 1} is not a box", "write the last good box where there is none")
+        raise InputError(f"{result.name}: row {lost.argmax() + 1} is not a box",
+                         "write the last good box where there is none")
     pred, gt = result.pred[1:], result.gt[1:]
     if result.size is not None:
         pred, gt = clip_to_image(pred, result.size), clip_to_image(gt, result.size)
@@ -67,7 +70,8 @@ def _rounded(result: SequenceResult) -> tuple[np.ndarray, np.ndarray]:
 
 
 def trackingnet_values(result: SequenceResult) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    "Overlap, pixel error, normalised error, NaN where a row or an area is missing, and whether the row is covered: (N,) each."
+    """Overlap, pixel error, normalised error, NaN where a row or an area is missing, and whether the row
+    is covered: (N,) each."""
     pred, gt = _rounded(result)
     shift = pred[:, :2] + pred[:, 2:] / 2 - gt[:, :2] - gt[:, 2:] / 2  # between the centres, (N, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -77,22 +81,27 @@ def trackingnet_values(result: SequenceResult) -> tuple[np.ndarray, np.ndarray, 
 
 # %% ../../nbs/52_metrics.toolkits.ipynb #b46c8bc9
 UNIT = np.linspace(0, 1, 21)
-TRACKINGNET_THRESHOLDS = dict(success=UNIT, precision=np.linspace(0, 50, 21), norm_precision=np.linspace(0, 0.5, 21))
+TRACKINGNET_THRESHOLDS = dict(success=UNIT, precision=np.linspace(0, 50, 21),
+                              norm_precision=np.linspace(0, 0.5, 21))
 
 
 def area(curve) -> float:
-    "Area under a curve of evenly spaced points over [0, 1], by trapezoids, in the unit of the curve: (K,) -> a number."
+    """Area under a curve of evenly spaced points over [0, 1], by trapezoids, in the unit of the curve:
+    (K,) -> a number."""
     return float(np.mean(curve[1:] + curve[:-1]) / 2)  # np.trapezoid has another name in NumPy 1
 
 
 def trackingnet_curves(overlaps, errors, relative) -> np.ndarray:
-    "Success, precision and normalised precision of a sequence, in percent of its frames: three (N,) -> (3, 21)."
+    """Success, precision and normalised precision of a sequence, in percent of its frames: three (N,) ->
+    (3, 21)."""
     pixels, shares = (TRACKINGNET_THRESHOLDS[kind] for kind in ("precision", "norm_precision"))
-    return 100 * np.stack([success_curve(overlaps, UNIT, inclusive=True), precision_curve(errors, pixels), precision_curve(relative, shares)])
+    return 100 * np.stack([success_curve(overlaps, UNIT, inclusive=True), precision_curve(errors, pixels),
+                           precision_curve(relative, shares)])
 
 
 def _areas(curves: np.ndarray, covered: np.ndarray) -> dict[str, float]:
-    return dict(zip(("auc", "precision", "norm_precision"), map(area, curves)), coverage=100 * float(covered.mean()))
+    return dict(zip(("auc", "precision", "norm_precision"), map(area, curves)),
+                coverage=100 * float(covered.mean()))
 
 # %% ../../nbs/52_metrics.toolkits.ipynb #8d4eb865
 def evaluate_trackingnet(results: list[SequenceResult]) -> Evaluation:
@@ -101,4 +110,5 @@ def evaluate_trackingnet(results: list[SequenceResult]) -> Evaluation:
     curves = {name: trackingnet_curves(*own[:3]) for name, own in values.items()}
     mean, covered = np.mean([*curves.values()], 0), np.concatenate([own[3] for own in values.values()])
     shown = {kind: (grid, curve) for (kind, grid), curve in zip(TRACKINGNET_THRESHOLDS.items(), mean)}
-    return Evaluation("trackingnet-devkit", _areas(mean, covered), shown, {name: _areas(own, values[name][3]) for name, own in curves.items()})
+    return Evaluation("trackingnet-devkit", _areas(mean, covered), shown,
+                      {name: _areas(own, values[name][3]) for name, own in curves.items()})

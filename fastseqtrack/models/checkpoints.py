@@ -32,7 +32,8 @@ from .vocabulary import Vocabulary
 def save_checkpoint(model: FastSeqTrack | SeqTrack, path, half: bool = True) -> Path:
     "Write `model`'s weights as safetensors, in one step; `half` stores floats as float16."
     def stored(tensor):
-        return tensor.detach().cpu().to(torch.float16 if half and tensor.is_floating_point() else tensor.dtype).contiguous()
+        return tensor.detach().cpu().to(torch.float16 if half and tensor.is_floating_point()
+                                        else tensor.dtype).contiguous()
     tensors = {name: stored(tensor) for name, tensor in model.state_dict().items()}
     return write_whole(path, safetensors.torch.save(tensors, {"config": json.dumps(asdict(model.config))}))
 
@@ -51,7 +52,9 @@ class Inert:
 
 
 def read_pickle(path: Path) -> object:
-    "What a `torch.save` file holds, with `Inert` in the place of unknown objects. Raises what `torch.load` raises."
+    """What a `torch.save` file holds, with `Inert` in the place of unknown objects.
+
+    Raises what `torch.load` raises."""
     unknown = get_unsafe_globals_in_checkpoint(path) if zipfile.is_zipfile(path) else []
     with safe_globals([(Inert, name) for name in unknown]):
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -138,9 +141,11 @@ def is_pickled(path: Path) -> bool:
 
 def unwrap(content: object, path: Path) -> dict:
     "The tensors by name in what a file holds. Raises `InputError` if there are none."
-    inner = [content[key] for key in WRAPPINGS if isinstance(content, dict) and isinstance(content.get(key), dict)]
+    inner = [content[key] for key in WRAPPINGS if isinstance(content, dict)
+             and isinstance(content.get(key), dict)]
     tensors = inner[0] if inner else content
-    if not isinstance(tensors, dict) or not any(isinstance(value, torch.Tensor) for value in tensors.values()):
+    if not isinstance(tensors, dict) or not any(isinstance(value, torch.Tensor)
+                                                for value in tensors.values()):
         cause = f"{path} holds no network: no tensors by name, and none under 'net', 'state_dict' or 'model'"
         raise InputError(cause, "pass a SeqTrack checkpoint (.pth.tar), a state dict, or our own safetensors")
     parallel = all(str(name).startswith("module.") for name in tensors)  # by DistributedDataParallel
@@ -148,7 +153,9 @@ def unwrap(content: object, path: Path) -> dict:
 
 
 def read_checkpoint(path) -> tuple[dict, bool]:
-    "(tensors by name, whether the names are SeqTrack's). Raises `InputError` if there are no usable weights at `path`."
+    """(tensors by name, whether the names are SeqTrack's).
+
+    Raises `InputError` if there are no usable weights at `path`."""
     path = checkpoint_path(path)
     try:
         content = read_pickle(path) if is_pickled(path) else safetensors.torch.load_file(path)
@@ -156,11 +163,13 @@ def read_checkpoint(path) -> tuple[dict, bool]:
         cause = f"{path} cannot be read as a checkpoint ({type(error).__name__}: {error})"
         raise InputError(cause, "download or save it again: it is damaged, or not a checkpoint") from error
     tensors = unwrap(content, path)
-    spoiled = [name for name, value in tensors.items() if isinstance(value, torch.Tensor) and not value.isfinite().all()]
+    spoiled = [name for name, value in tensors.items() if isinstance(value, torch.Tensor)
+               and not value.isfinite().all()]
     if spoiled:
         cause = f"{path} has weights that are NaN or infinite: {', '.join(spoiled[:4])}"
         raise InputError(cause, "use an earlier checkpoint: this one is damaged, or its training diverged")
-    return tensors, any(str(name).startswith(("encoder.body.", "decoder.body.", "vocab_embed.")) for name in tensors)
+    return tensors, any(str(name).startswith(("encoder.body.", "decoder.body.", "vocab_embed."))
+                        for name in tensors)
 
 # %% ../../nbs/17_models.checkpoints.ipynb #701cab48
 def load_checkpoint(model: FastSeqTrack | SeqTrack, path) -> FastSeqTrack | SeqTrack:
@@ -179,11 +188,14 @@ def load_checkpoint(model: FastSeqTrack | SeqTrack, path) -> FastSeqTrack | SeqT
     return model
 
 # %% ../../nbs/17_models.checkpoints.ipynb #c2673684
-CARD_SETTINGS = ("tau", "ok_threshold", "update_interval", "update_threshold")  # what a card may choose for its weights
+# what a card may choose for its weights
+CARD_SETTINGS = ("tau", "ok_threshold", "update_interval", "update_threshold")
 
 
 def read_card(path) -> dict:
-    "The card beside the checkpoint at `path`; empty where there is none. Raises `InputError` if it is no JSON object."
+    """The card beside the checkpoint at `path`; empty where there is none.
+
+    Raises `InputError` if it is no JSON object."""
     card = Path(path).with_suffix(".json")
     if not card.is_file():
         return {}
@@ -192,7 +204,8 @@ def read_card(path) -> dict:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{card} is not a card: {error}", "repair or remove it") from error
     if not isinstance(content, dict):
-        raise InputError(f"{card} is not a card: it holds a {type(content).__name__}, no object", "repair or remove it")
+        raise InputError(f"{card} is not a card: it holds a {type(content).__name__}, no object",
+                         "repair or remove it")
     return content
 
 
@@ -202,15 +215,17 @@ def card_settings(path) -> dict:
     for key, value in chosen.items():
         never = key == "update_interval" and value is None
         if not never and (not isinstance(value, int | float) or isinstance(value, bool)):
-            raise InputError(f"{Path(path).with_suffix('.json')}: {key} is {value!r}, not a number", "repair or remove it")
+            raise InputError(f"{Path(path).with_suffix('.json')}: {key} is {value!r}, not a number",
+                             "repair or remove it")
     return chosen
 
 # %% ../../nbs/17_models.checkpoints.ipynb #c0116932
 def create_model(name: str, checkpoint=None, **changes) -> FastSeqTrack | SeqTrack:
     """A model by its preset's name, in evaluation mode.
 
-    `checkpoint`: None for an untrained model, "default" for the weights that ship with the package, or a path.
-    `changes`: settings as in `preset`; they win over the checkpoint's card. Raises `UsageError`, `InputError`."""
+    `checkpoint`: None for an untrained model, "default" for the weights that ship with the package, or a
+    path. `changes`: settings as in `preset`; they win over the checkpoint's card. Raises `UsageError`,
+    `InputError`."""
     config = preset(name, **changes)
     if checkpoint is None:
         return build(config).eval()
@@ -240,7 +255,8 @@ def open_model(source, **changes) -> FastSeqTrack | SeqTrack:
 
     Raises as `create_model`."""
     path = weights_file(source)
-    return load_checkpoint(build(with_settings(saved_config(path), **card_settings(path) | changes)), path).eval()
+    return load_checkpoint(build(with_settings(saved_config(path), **card_settings(path) | changes)),
+                           path).eval()
 
 
 def weights_file(source) -> Path:

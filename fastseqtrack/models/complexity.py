@@ -63,7 +63,8 @@ def part_of(name: str) -> str:
 
 
 def multiply_adds(model: nn.Module, run: Callable, rules: dict, skip: str = "\0") -> dict[str, int]:
-    "Multiply-adds of encoder and decoder while `run(model)` runs; modules whose name ends in `skip` are left out."
+    """Multiply-adds of encoder and decoder while `run(model)` runs; modules whose name ends in `skip` are
+    left out."""
     total, hooks = {"encoder": 0, "decoder": 0}, []
     for name, module in model.named_modules():
         if type(module) in rules and not name.endswith(skip):
@@ -136,5 +137,7 @@ def count(model: str | FastSeqTrack | SeqTrack) -> Complexity:
         "params_true": parameters(model),
         "macs_true": multiply_adds(model, tracking_pass, TRUE),
     }
-    parts = {f"{part}_{what}": number for what, by_part in counted.items() for part, number in by_part.items()}
-    return Complexity(**parts, **{f"overall_{what}": sum(by_part.values()) for what, by_part in counted.items()})
+    parts = {f"{part}_{what}": number for what, by_part in counted.items() for part,
+             number in by_part.items()}
+    return Complexity(**parts,
+                      **{f"overall_{what}": sum(by_part.values()) for what, by_part in counted.items()})

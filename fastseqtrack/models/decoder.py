@@ -32,7 +32,8 @@ class Attention(nn.Module):
     def __init__(self, dim: int, heads: int, dropout: float = 0.0):
         super().__init__()
         self.heads, self.dropout = heads, dropout
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * dim, dim))  # query, key and value, one below the other
+        # query, key and value, one below the other
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * dim, dim))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * dim))
         self.out_proj = nn.Linear(dim, dim)
 
@@ -40,15 +41,20 @@ class Attention(nn.Module):
         "query (B, Lq, d), key and value (B, Lk, d) -> the three projections, each (B, heads, L, d / heads)."
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         projected = [F.linear(x, weight, bias) for x, weight, bias in zip(inputs, weights, biases)]
-        return [x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in projected]  # (B, L, d) -> (B, heads, L, d / heads)
+        # (B, L, d) -> (B, heads, L, d / heads)
+        return [x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in projected]
 
-    def forward(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        "query (B, Lq, d), key and value (B, Lk, d), mask (Lq, Lk) true where attention is allowed -> (B, Lq, d)."
+    def forward(self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor
+                | None = None) -> torch.Tensor:
+        """query (B, Lq, d), key and value (B, Lk, d), mask (Lq, Lk) true where attention is allowed -> (B,
+        Lq, d)."""
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(*self.project(query, key, value), attn_mask=mask, dropout_p=dropout)
+        mixed = F.scaled_dot_product_attention(*self.project(query, key, value), attn_mask=mask,
+                                               dropout_p=dropout)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))  # (B, heads, Lq, d / heads) -> (B, Lq, d)
 
-    def weights(self, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def weights(self, query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor
+                | None = None) -> torch.Tensor:
         "The attention written out: (B, heads, Lq, Lk), each row sums to 1. Figure 4 draws these."
         q, k, _ = self.project(query, key, key)
         logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5  # (B, heads, Lq, Lk)

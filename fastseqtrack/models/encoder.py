@@ -26,8 +26,10 @@ class EncoderConfig:
     heads: int = 12  # 64 columns a head
     mlp_ratio: float = 4.0  # width of the hidden layer over D
     init_std: float = 0.02  # ViT's; a narrow model trained from scratch wants more, about 1 / sqrt(3 D)
-    align_qk: bool = False  # start key weights as copies of query weights: attention then begins as similarity,
-    # which is what matching a template is; without it a small model trained from scratch stays long on a plateau
+    # start key weights as copies of query weights: attention then begins as similarity,
+    align_qk: bool = False
+    # which is what matching a template is; without it a small model trained from scratch stays long on a
+    # plateau
 
 # %% ../../nbs/12_models.encoder.ipynb #f6da5ce1
 class Encoder(nn.Module):
@@ -41,7 +43,8 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(tokens.dim, eps=1e-6)
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        "search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking tokens (B, 4, D)."
+        """search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking tokens
+        (B, 4, D)."""
         return self.attend(self.tokens(search, templates))
 
     def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,7 +58,8 @@ class Encoder(nn.Module):
 
 def vit_block(dim: int, config: EncoderConfig) -> Block:
     "One ViT block, started as ViT does: truncated normal weights, zero biases."
-    block = Block(dim, config.heads, config.mlp_ratio, qkv_bias=True, norm_layer=partial(nn.LayerNorm, eps=1e-6))
+    block = Block(dim, config.heads, config.mlp_ratio, qkv_bias=True,
+                  norm_layer=partial(nn.LayerNorm, eps=1e-6))
     for layer in block.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=config.init_std)
@@ -66,7 +70,8 @@ def vit_block(dim: int, config: EncoderConfig) -> Block:
     return block
 
 # %% ../../nbs/12_models.encoder.ipynb #26749f97
-MAE = "vit_base_patch16_224.mae"  # the start of SeqTrack-B; the paper follows "all the default parameter setting of SeqTrack"
+# the start of SeqTrack-B; the paper follows "all the default parameter setting of SeqTrack"
+MAE = "vit_base_patch16_224.mae"
 
 
 def timm_vit(name: str, pretrained: bool = True) -> nn.Module:
@@ -88,15 +93,16 @@ def resize_grid(positions: torch.Tensor, tokens: int) -> torch.Tensor:
 def load_backbone(encoder: Encoder, name: str = MAE, pretrained: bool = True) -> Encoder:
     """Copy a timm ViT's weights into `encoder`, in place, and return it.
 
-    Raises `InputError` if the weights cannot be had here or do not fit. `pretrained=False` copies timm's random start.
-    """
+    Raises `InputError` if the weights cannot be had here or do not fit. `pretrained=False` copies timm's
+    random start. """
     vit = timm_vit(name, pretrained)
     try:
         encoder.blocks.load_state_dict(vit.blocks.state_dict())
         encoder.norm.load_state_dict(vit.norm.state_dict())
         encoder.tokens.stem.load_state_dict(vit.patch_embed.proj.state_dict())
     except RuntimeError as error:
-        raise InputError(f"{name!r} does not fit this encoder: {error}", "use a ViT of the same depth, width and patch, and stem='patch'") from error
+        raise InputError(f"{name!r} does not fit this encoder: {error}",
+                         "use a ViT of the same depth, width and patch, and stem='patch'") from error
     grid = vit.pos_embed.data[:, vit.num_prefix_tokens :]  # (1, N, D) without the class token
     for position in (encoder.tokens.search_position, encoder.tokens.template_position):
         position.data.copy_(resize_grid(grid, position.shape[1]))
@@ -107,6 +113,7 @@ def load_backbone(encoder: Encoder, name: str = MAE, pretrained: bool = True) ->
 def attention_weights(block: Block, x: torch.Tensor) -> torch.Tensor:
     "Attention of a ViT block over its input: x (B, N, D) -> (B, heads, N, N); each row sums to 1."
     B, N, D = x.shape
-    query, key, _ = block.attn.qkv(block.norm1(x)).reshape(B, N, 3, block.attn.num_heads, -1).unbind(2)  # each (B, N, heads, D / heads)
+    # each (B, N, heads, D / heads)
+    query, key, _ = block.attn.qkv(block.norm1(x)).reshape(B, N, 3, block.attn.num_heads, -1).unbind(2)
     scale = query.shape[-1] ** -0.5
     return torch.einsum("bqhc,bkhc->bhqk", query * scale, key).softmax(-1)

@@ -36,7 +36,8 @@ class Head(nn.Module):
 class ExitHeads(nn.Module):
     """The heads of L + 1 exits. Raises `UsageError` for another `sharing`.
 
-    `shared`: one for all, the paper. `independent`: one each, Table 3 #5. `none`: a head after the last layer only."""
+    `shared`: one for all, the paper. `independent`: one each, Table 3 #5. `none`: a head after the last layer
+    only."""
 
     def __init__(self, dim: int, words: int, exits: int, sharing: str = "shared"):
         super().__init__()
@@ -59,7 +60,8 @@ class Prediction:
     "Boxes of one batch, relative to the search region."
     boxes: torch.Tensor  # (B, 4) cxcywh in [0, 1]
     words: torch.Tensor  # (B, 4)
-    score: torch.Tensor  # (B,) 10 x the sum of the four maxima, at most 40; NaN where the model computed no number
+    # (B,) 10 x the sum of the four maxima, at most 40; NaN where the model computed no number
+    score: torch.Tensor
     exit_layer: torch.Tensor  # (B,) decoder layers used: 0 to L
 
     def where(self, mask: torch.Tensor, other: "Prediction") -> "Prediction":
@@ -124,7 +126,8 @@ def tau_from_mean(tau_mean: float) -> float:
     try:
         return check_tau(MAX_SCORE * float(tau_mean))
     except (TypeError, ValueError):
-        raise UsageError(f"tau_mean = {tau_mean!r} is not a mean likelihood", "use a number from 0 to 1") from None
+        raise UsageError(f"tau_mean = {tau_mean!r} is not a mean likelihood",
+                         "use a number from 0 to 1") from None
 
 # %% ../../nbs/14_models.exits.ipynb #511fff2f
 class ExitRule:

@@ -16,7 +16,7 @@ from torch import nn
 from ..core import UsageError, checked_name
 from .decoder import AutoregressiveDecoder, DecoderConfig, OnePassDecoder
 from .encoder import Encoder, EncoderConfig
-from .exits import ExitHeads, ExitRule, Head, Prediction, ScoreAbove, check_tau, decode_with_exits, read_words
+from .exits import ExitHeads, ExitRule, Head, Prediction, ScoreAbove, check_tau, decode_with_exits, read_words  # noqa: E501
 from .tokens import TokenConfig
 from .vocabulary import Vocabulary
 
@@ -29,14 +29,19 @@ class ModelConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    queries: str = "encoder"  # tracking tokens out of the encoder; "learned": embeddings that see no image, Table 3 #2
-    exits: str = "shared"  # one head for all; "independent": Table 3 #5; "none", a head after the last layer: #2, #3
+    # tracking tokens out of the encoder; "learned": embeddings that see no image, Table 3 #2
+    queries: str = "encoder"
+    # one head for all; "independent": Table 3 #5; "none", a head after the last layer: #2, #3
+    exits: str = "shared"
     tau: float = 1.6  # score above which FastSeqTrack exits; in units of 10 x the sum of four likelihoods
-    ok_threshold: float = 0.6  # score above which a box is reported as found; SeqTrack's limit for a new template
-    update_interval: int | None = 1  # frames between looks at the dynamic template; 1 is the paper's; None is never
+    # score above which a box is reported as found; SeqTrack's limit for a new template
+    ok_threshold: float = 0.6
+    # frames between looks at the dynamic template; 1 is the paper's; None is never
+    update_interval: int | None = 1
     update_threshold: float = 0.6  # score above which the dynamic template is replaced (SeqTrack's)
     search_factor: float = 4.0  # side of the search region over the target's size
-    template_factor: float = 4.0  # the same for templates: "the template and search images maintain the same size"
+    # the same for templates: "the template and search images maintain the same size"
+    template_factor: float = 4.0
 
     def __post_init__(self):
         check_tau(self.tau)
@@ -48,7 +53,8 @@ def check_queries(config: ModelConfig) -> ModelConfig:
     "The configuration, if its queries come from where its tracking tokens are. Raises `UsageError`."
     if config.queries != ("encoder" if config.tokens.tracking else "learned"):
         fix = "use 'encoder' with 4 tracking tokens, or 'learned' with 0"
-        raise UsageError(f"queries cannot be {config.queries!r} with {config.tokens.tracking} tracking tokens", fix)
+        raise UsageError(f"queries cannot be {config.queries!r} with {config.tokens.tracking} tracking "
+                         "tokens", fix)
     return config
 
 # %% ../../nbs/15_models.networks.ipynb #de95da50
@@ -66,7 +72,8 @@ class FastSeqTrack(nn.Module):
         self.head = ExitHeads(d, V, L + 1, config.exits)
 
     def encode(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        "search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking tokens (B, 4, D)."
+        """search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking tokens
+        (B, 4, D)."""
         return self.encoder(search, templates)
 
     def decode(self, features: torch.Tensor, tracking: torch.Tensor) -> torch.Tensor:
@@ -74,8 +81,10 @@ class FastSeqTrack(nn.Module):
         return self.head(self.decoder(self.ask(tracking), self.bottleneck(features)))
 
     def ask(self, tracking: torch.Tensor) -> torch.Tensor:
-        "tracking (B, 4, D) -> the decoder's queries (B, 4, d); learned ones are the same for every image, and take (B, 0, D)."
-        return self.bottleneck(tracking) if self.queries is None else self.queries.expand(len(tracking), -1, -1)
+        """tracking (B, 4, D) -> the decoder's queries (B, 4, d); learned ones are the same for every
+        image, and take (B, 0, D)."""
+        return self.bottleneck(tracking) if self.queries is None else self.queries.expand(len(tracking), -1,
+                                                                                          -1)
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
         "search (B, 3, H, W), templates (B, T, 3, h, w), normalised -> logits (L + 1, B, 4, V)."
@@ -87,9 +96,10 @@ class FastSeqTrack(nn.Module):
         return self.decoder.states(self.ask(tracking), self.bottleneck(features))
 
     @torch.no_grad()
-    def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "host", rule: ExitRule | None = None,
-                window: bool = True) -> Prediction:
-        "Images as in `forward` -> boxes in the search region, by `decode_with_exits`; without a rule, the config's tau."
+    def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "host", rule: ExitRule
+                | None = None, window: bool = True) -> Prediction:
+        """Images as in `forward` -> boxes in the search region, by `decode_with_exits`; without a rule,
+        the config's tau."""
         rule = rule or ScoreAbove(self.config.tau)
         mode = "none" if self.config.exits == "none" else mode
         read = partial(self.read, window=window)
@@ -114,11 +124,13 @@ class SeqTrack(nn.Module):
         self.head = Head(d, V)
 
     def encode(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        "search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), and no tracking tokens (B, 0, D)."
+        """search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), and no tracking
+        tokens (B, 0, D)."""
         return self.encoder(search, templates)
 
     def decode(self, features: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-        "features (B, Ns, D), words (B, 4) of the target -> logits (1, B, 5, V + 2) of the four words and the end."
+        """features (B, Ns, D), words (B, 4) of the target -> logits (1, B, 5, V + 2) of the four words and
+        the end."""
         return self.head(self.decoder(self.after_start(words), self.bottleneck(features)))[None]
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
@@ -126,9 +138,11 @@ class SeqTrack(nn.Module):
         return self.decode(self.encode(search, templates)[0], words)
 
     @torch.no_grad()
-    def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "none", rule: ExitRule | None = None,
-                window: bool = True) -> Prediction:
-        "Images as in `forward` -> boxes in the search region. There is one exit: `mode` and `rule` change nothing."
+    def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "none", rule: ExitRule
+                | None = None, window: bool = True) -> Prediction:
+        """Images as in `forward` -> boxes in the search region.
+
+        There is one exit: `mode` and `rule` change nothing."""
         return self.generate(self.bottleneck(self.encode(search, templates)[0]), window)
 
     def generate(self, memory: torch.Tensor, window: bool = True) -> Prediction:

@@ -23,7 +23,8 @@ NANO = ModelConfig(
     encoder=EncoderConfig(depth=6, heads=4, init_std=0.05, align_qk=True),  # 0.05: about 1 / sqrt(3 D)
     decoder=DecoderConfig(dim=128, depth=2, heads=4, ffn=512, dropout=0.0),  # synthetic data do not run out
     vocabulary=Vocabulary(bins=256),
-    tau=3.93,  # this and the next three are the numbers of the shipped weights' card, chosen on the validation world
+    # this and the next three are the numbers of the shipped weights' card, chosen on the validation world
+    tau=3.93,
     ok_threshold=1.77,
     update_interval=None,
     update_threshold=1.77,
@@ -43,7 +44,8 @@ PRESETS = {
     "fastseqtrack_nano": NANO,
     "fastseqtrack_video": VIDEO,
     "seqtrack_nano": replace(
-        NANO, method="SeqTrack", tokens=replace(NANO_TOKENS, tracking=0), ok_threshold=1.82, update_threshold=1.82
+        NANO, method="SeqTrack", tokens=replace(NANO_TOKENS, tracking=0), ok_threshold=1.82,
+                             update_threshold=1.82
     ),
 }
 
@@ -63,7 +65,9 @@ def settings(config: ModelConfig) -> dict[str, tuple]:
 
 
 def preset(name: str, **changes) -> ModelConfig:
-    "The configuration called `name`, with changes. Raises `UsageError` for an unknown name, listing close ones."
+    """The configuration called `name`, with changes.
+
+    Raises `UsageError` for an unknown name, listing close ones."""
     return with_settings(PRESETS[checked_name(name, PRESETS, "preset")], **changes)
 
 

@@ -63,8 +63,8 @@ class Eager:
     "A model as PyTorch runs it. The other runtimes are compared with this one."
     name = "eager"
 
-    def __init__(self, model: FastSeqTrack | SeqTrack, device: torch.device = torch.device("cpu"), window: bool = True,
-                 dtype: str = "fp32", threads: int | None = None):
+    def __init__(self, model: FastSeqTrack | SeqTrack, device: torch.device = torch.device("cpu"),
+                 window: bool = True, dtype: str = "fp32", threads: int | None = None):
         self.model, self.device, self.window = model, device, window
         self.dtype, self.threads = checked_name(dtype, DTYPES, "dtype"), threads
 
@@ -72,24 +72,30 @@ class Eager:
         return f"{self.name}, {self.dtype}, {self.device}"
 
     def prepare(self, images: np.ndarray) -> torch.Tensor:
-        "Template images (B, h, w, 3) uint8 -> what is kept of them, one row per image: here (B, 3, h, w), normalised."
+        """Template images (B, h, w, 3) uint8 -> what is kept of them, one row per image: here (B, 3, h,
+        w), normalised."""
         return normalize(torch.from_numpy(images).to(self.device))
 
     @torch.inference_mode()
-    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule | None = None) -> Prediction:
-        "Search regions (B, S, S, 3) uint8 and what `prepare` gave, (B, T, ...) -> boxes in the search region."
+    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule
+                | None = None) -> Prediction:
+        """Search regions (B, S, S, 3) uint8 and what `prepare` gave, (B, T, ...) -> boxes in the search
+        region."""
         with torch_threads(self.threads), matrix_precision(self.device, self.dtype):
             return self._predict(self.prepare(search), kept, mode, rule)
 
-    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule | None) -> Prediction:
+    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule
+                 | None) -> Prediction:
         return self.model.predict(search, kept, mode=mode, rule=rule, window=self.window)
 
     def at_exit(self, layer: int, words: torch.Tensor, score: torch.Tensor) -> Prediction:
         "words (B, 4) and score (B,) of an exit as a prediction."
-        return Prediction(self.model.config.vocabulary.boxes(words), words, score, torch.full_like(words[:, 0], layer))
+        return Prediction(self.model.config.vocabulary.boxes(words), words, score,
+                          torch.full_like(words[:, 0], layer))
 
     def warmup(self, batch: int = 1) -> None:
-        "Run once on empty images, so that the first real frame does not pay for allocation, export or compilation."
+        """Run once on empty images, so that the first real frame does not pay for allocation, export or
+        compilation."""
         sizes = self.model.config.tokens
         kept = self.prepare(np.zeros((2 * batch, sizes.template, sizes.template, 3), np.uint8))
         search = np.zeros((batch, sizes.search, sizes.search, 3), np.uint8)
@@ -99,7 +105,8 @@ class Eager:
 def test_pictures(count: int, size: int, seed: int = 0) -> np.ndarray:
     "(count, size, size, 3) uint8 pictures of enlarged noise."
     rng = np.random.default_rng(seed)
-    return np.stack([cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), (size, size)) for _ in range(count)])
+    return np.stack([cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), (size, size))
+                     for _ in range(count)])
 
 # %% ../../nbs/19a_models.runtime.ipynb #7dabcfb6
 class TemplateStage(nn.Module):
@@ -122,7 +129,8 @@ class FirstStage(nn.Module):
         self.model, self.window = model, window
 
     def forward(self, search: torch.Tensor, views: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        "search (B, S, S, 3) uint8, views (B, T Nt, D) -> words (B, 4), score (B,), state (B, 4, d), memory (B, Ns, d)."
+        """search (B, S, S, 3) uint8, views (B, T Nt, D) -> words (B, 4), score (B,), state (B, 4, d),
+        memory (B, Ns, d)."""
         encoder = self.model.encoder
         features, tracking = encoder.attend(encoder.tokens.join(normalize(search), views))
         state = self.model.ask(tracking)
@@ -179,12 +187,14 @@ def stages_of(model: FastSeqTrack | SeqTrack, window: bool, batch: int = 1) -> d
 
 def export_stage(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str], path: Path) -> Path:
     "Record one stage as an ONNX file, in one step."
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+    with (tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(),
+          torch.inference_mode(False), torch.no_grad()):
         warnings.simplefilter("ignore")  # the exporter warns about constants, which are what we want
         partial = Path(folder, "stage.onnx")
-        # The exporter by tracing: ten times faster than the newer one, and the sizes here are constants anyway.
-        torch.onnx.export(module, tuple(inputs.values()), str(partial), input_names=[*inputs], output_names=outputs,
-                          dynamo=False, opset_version=17)
+        # The exporter by tracing: ten times faster than the newer one, and the sizes here are constants
+        # anyway.
+        torch.onnx.export(module, tuple(inputs.values()), str(partial), input_names=[*inputs],
+                          output_names=outputs, dynamo=False, opset_version=17)
         return write_whole(path, partial.read_bytes())
 
 # %% ../../nbs/19a_models.runtime.ipynb #ba7511ac
@@ -210,7 +220,8 @@ def graph_digest(model: nn.Module, window: bool) -> str:
     return digest.hexdigest()[:16]
 
 
-def export_stages(model: FastSeqTrack | SeqTrack, folder: Path, window: bool = True, batch: int = 1) -> dict[str, Path]:
+def export_stages(model: FastSeqTrack | SeqTrack, folder: Path, window: bool = True,
+                  batch: int = 1) -> dict[str, Path]:
     "The ONNX file of each stage, by name; files that are there are kept."
     digest = graph_digest(model, window)
     paths = {}
@@ -252,14 +263,17 @@ def run_stages(sessions: dict, depth: int, images: dict[str, np.ndarray]) -> Ite
 
 # %% ../../nbs/19a_models.runtime.ipynb #8c63939b
 class Onnx(Eager):
-    "A model's stages in ONNX Runtime, on the CPU, in fp32. Raises `InputError` where onnxruntime is not installed."
+    """A model's stages in ONNX Runtime, on the CPU, in fp32.
+
+    Raises `InputError` where onnxruntime is not installed."""
     name = "onnx"
 
-    def __init__(self, model: FastSeqTrack | SeqTrack, device: torch.device = torch.device("cpu"), window: bool = True,
-                 dtype: str = "fp32", threads: int | None = None):
+    def __init__(self, model: FastSeqTrack | SeqTrack, device: torch.device = torch.device("cpu"),
+                 window: bool = True, dtype: str = "fp32", threads: int | None = None):
         super().__init__(model, device, window, dtype, threads or 1)
         if device.type != "cpu" or dtype != "fp32":
-            raise InputError(f"the onnx runtime runs fp32 on a CPU, not {dtype} on {device}", "use runtime='eager' there")
+            raise InputError(f"the onnx runtime runs fp32 on a CPU, not {dtype} on {device}",
+                             "use runtime='eager' there")
         self.version, self.sessions = onnx_library().__version__, {}
 
     def __repr__(self) -> str:
@@ -278,26 +292,30 @@ class Onnx(Eager):
         rows = [session.run(None, {"template": image[None]})[0] for image in images]
         return torch.from_numpy(np.concatenate(rows))
 
-    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule | None = None) -> Prediction:
+    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule
+                | None = None) -> Prediction:
         "Search regions (B, S, S, 3) uint8 and template tokens (B, T, Nt, D) -> boxes in the search region."
         config = self.model.config
         if isinstance(self.model, SeqTrack) or config.exits == "none":
             mode = "none"
         sessions, images = self.stages(len(search)), {"search": search, "views": kept.flatten(1, 2).numpy()}
         states = run_stages(sessions, config.decoder.depth, images)
-        return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau), config.decoder.depth)
+        return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau),
+                                 config.decoder.depth)
 
     def _read(self, _: int, state: tuple) -> Prediction:
         layer, words, score = state
         return self.at_exit(layer, torch.from_numpy(words), torch.from_numpy(score))
 
 # %% ../../nbs/19a_models.runtime.ipynb #1f8fb3aa
-def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: torch.Tensor, window: bool) -> tuple:
+def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: torch.Tensor,
+              window: bool) -> tuple:
     "Normalised images as in `model.forward` -> words (E, B, 4) and scores (E, B) of all E exits."
     if isinstance(model, SeqTrack):
         made = [model.predict(search, templates, window=window)]
     else:
-        made = [model.read(layer, state, window) for layer, state in enumerate(model.states(search, templates))]
+        made = [model.read(layer, state, window) for layer,
+                state in enumerate(model.states(search, templates))]
     return torch.stack([one.words for one in made]), torch.stack([one.score for one in made])
 
 # %% ../../nbs/19a_models.runtime.ipynb #e499d9d5
@@ -310,13 +328,16 @@ class Compile(Eager):
             self.compiled = torch.compile(all_exits, dynamic=False)
         return self.compiled
 
-    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule | None) -> Prediction:
+    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule
+                 | None) -> Prediction:
         words, scores = self._function()(self.model, search, kept, self.window)
         config = self.model.config
         single = isinstance(self.model, SeqTrack) or config.exits == "none"
-        states = list(zip(range(config.decoder.depth + 1 - len(words), config.decoder.depth + 1), words, scores))
+        states = list(zip(range(config.decoder.depth + 1 - len(words), config.decoder.depth + 1), words,
+                          scores))
         mode = "none" if single else mode
-        return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau), config.decoder.depth)
+        return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau),
+                                 config.decoder.depth)
 
     def _read(self, _: int, state: tuple) -> Prediction:
         layer, words, score = state
@@ -364,23 +385,27 @@ AUTO_LIMIT = 40_000_000  # parameters: above this `auto` stays with PyTorch
 
 
 def agrees(runtime: Eager, reference: Eager, count: int = 4) -> bool:
-    "Whether a runtime gives the reference's words at every exit, and its scores within 0.001, on test pictures."
+    """Whether a runtime gives the reference's words at every exit, and its scores within 0.001, on test
+    pictures."""
     sizes = runtime.model.config.tokens
     search, templates = test_pictures(count, sizes.search), test_pictures(2 * count, sizes.template, seed=1)
     kept = [one.prepare(templates).unflatten(0, (count, 2)) for one in (runtime, reference)]
     for row in range(count):
         for tau in (0, 40):
             how = "host", ScoreAbove(tau)
-            ours, theirs = (one.predict(search[[row]], held[[row]], *how) for one, held in zip((runtime, reference), kept))
+            ours, theirs = (one.predict(search[[row]], held[[row]], *how) for one,
+                            held in zip((runtime, reference), kept))
             close = (ours.score.cpu() - theirs.score.cpu()).abs().max() < 1e-3
             if not (close and torch.equal(ours.words.cpu(), theirs.words.cpu())):
                 return False
     return True
 
 
-def open_runtime(name: str, model: FastSeqTrack | SeqTrack, device: torch.device, window: bool = True, dtype: str = "fp32",
-                 threads: int | None = None) -> Eager:
-    "The runtime of this name, or what stands in for it. Raises `UsageError` for an unknown name, dtype or thread count."
+def open_runtime(name: str, model: FastSeqTrack | SeqTrack, device: torch.device, window: bool = True,
+                 dtype: str = "fp32", threads: int | None = None) -> Eager:
+    """The runtime of this name, or what stands in for it.
+
+    Raises `UsageError` for an unknown name, dtype or thread count."""
     checked_name(name, ("auto", *RUNTIMES), "runtime")
     if threads is not None and (not isinstance(threads, int) or isinstance(threads, bool) or threads < 1):
         raise UsageError(f"a model cannot run on {threads!r} threads", "give a whole number from 1, or None")
@@ -402,5 +427,6 @@ def _fastest(settings: tuple, eager: Eager) -> Eager:
     try:
         onnx = Onnx(*settings)
         return onnx if agrees(onnx, eager) else eager
-    except Exception:  # not installed, no room for the cache, an operation it does not have: PyTorch is always there
+    # not installed, no room for the cache, an operation it does not have: PyTorch is always there
+    except Exception:
         return eager

@@ -18,7 +18,8 @@ from .networks import FastSeqTrack, SeqTrack, build
 from .presets import preset
 
 # %% ../../nbs/19_models.speed.ipynb #5933b479
-def time_frame(model: FastSeqTrack | SeqTrack, layer: int | None, device: torch.device, dtype: torch.dtype) -> float:
+def time_frame(model: FastSeqTrack | SeqTrack, layer: int | None, device: torch.device,
+               dtype: torch.dtype) -> float:
     "Milliseconds of one `predict` that leaves after `layer` decoder layers (None: full depth, one reading)."
     images = blank_images(model, device, dtype)
     mode, rule = ("none", None) if layer is None else ("host", AtLayer(layer))
@@ -36,14 +37,16 @@ class Case(NamedTuple):
 TABLE1_CASES = [Case("seqtrack_b256"), *(Case("fastseqtrack_b256", layer) for layer in (None, 0, 1, 2))]
 
 
-def measure_speed(cases=TABLE1_CASES, device="auto", dtype="float32", frames: int = 5, warmup: int = 2) -> list[dict]:
+def measure_speed(cases=TABLE1_CASES, device="auto", dtype="float32", frames: int = 5,
+                  warmup: int = 2) -> list[dict]:
     """Time `predict` for each case, taking turns over `frames` frames after `warmup` rounds.
 
     Returns dict(model, exit, ms, fps, frames, dtype) for each; ms is the median. Raises `UsageError`."""
     device = resolve_device(device)
     cases = [Case(*case) for case in cases]
     if dtype not in ("float32", "bfloat16", "float16") or frames < 1:
-        raise UsageError(f"cannot time {frames} frames in {dtype}", "use float32, bfloat16 or float16, and at least one frame")
+        raise UsageError(f"cannot time {frames} frames in {dtype}",
+                         "use float32, bfloat16 or float16, and at least one frame")
     kind = getattr(torch, dtype)
     models = {name: build(preset(name)).eval().to(device, kind) for name in dict(cases)}
     times = {case: [] for case in cases}
@@ -53,4 +56,5 @@ def measure_speed(cases=TABLE1_CASES, device="auto", dtype="float32", frames: in
             if turn >= warmup:
                 times[case].append(took)
     medians = {case: sorted(taken)[len(taken) // 2] for case, taken in times.items()}
-    return [dict(case._asdict(), ms=ms, fps=1000 / ms, frames=frames, dtype=dtype) for case, ms in medians.items()]
+    return [dict(case._asdict(), ms=ms, fps=1000 / ms, frames=frames, dtype=dtype) for case,
+            ms in medians.items()]

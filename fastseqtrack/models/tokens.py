@@ -29,10 +29,12 @@ class TokenConfig:
     def __post_init__(self):
         checked_name(self.stem, STEMS, "stem")
         if self.stem != "patch" and self.patch != 16:
-            raise UsageError(f"the {self.stem} stem steps by 16 px, not {self.patch}", "use patch=16, or stem='patch'")
+            raise UsageError(f"the {self.stem} stem steps by 16 px, not {self.patch}",
+                             "use patch=16, or stem='patch'")
         if self.search % self.patch or self.template % self.patch:
             sides = f"sides of {self.search} and {self.template} px"
-            raise UsageError(f"{sides} do not divide into patches of {self.patch}", "use multiples of `patch`")
+            raise UsageError(f"{sides} do not divide into patches of {self.patch}",
+                             "use multiples of `patch`")
 
     @property
     def search_tokens(self) -> int:
@@ -70,7 +72,8 @@ class HybridStem(nn.Module):
     def __init__(self, config: TokenConfig):
         super().__init__()
         network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-        self.features = nn.Sequential(network.conv_stem, network.bn1, network.blocks[:5]).requires_grad_(False)
+        self.features = nn.Sequential(network.conv_stem, network.bn1,
+                                      network.blocks[:5]).requires_grad_(False)
         self.project = nn.Conv2d(FEATURES, config.dim, 1)
         scale, shift = torch.tensor(IMAGENET_DEFAULT_STD), torch.tensor(IMAGENET_DEFAULT_MEAN)
         self.register_buffer("scale", (scale * 255 / 128)[:, None, None], persistent=False)
@@ -97,10 +100,12 @@ STEMS = {"patch": patch_stem, "conv": conv_stem, "hybrid": HybridStem}
 
 # %% ../../nbs/11_models.tokens.ipynb #174cd19a
 def sinusoid(positions: torch.Tensor, dim: int) -> torch.Tensor:
-    "(N,) positions -> (N, dim): sines in even columns, cosines in odd ones, wavelengths up to 10000 (Vaswani et al., 2017)."
+    """(N,) positions -> (N, dim): sines in even columns, cosines in odd ones, wavelengths up to 10000
+    (Vaswani et al., 2017)."""
     rates = 10000.0 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
     angles = positions.double()[:, None] * rates  # (N, dim / 2)
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :dim].float()  # (N, dim/2, 2) -> (N, dim)
+    # (N, dim/2, 2) -> (N, dim)
+    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :dim].float()
 
 
 def grid_sinusoid(side: int, dim: int) -> torch.Tensor:
@@ -118,7 +123,8 @@ class Tokens(nn.Module):
         self.stem = STEMS[config.stem](config)
         self.search_position = nn.Parameter(grid_sinusoid(config.search // config.patch, config.dim))
         self.template_position = nn.Parameter(grid_sinusoid(config.template // config.patch, config.dim))
-        self.tracking = nn.Parameter(0.5**0.5 * torch.randn(1, config.tracking, config.dim))  # as large as a sinusoid
+        # as large as a sinusoid
+        self.tracking = nn.Parameter(0.5**0.5 * torch.randn(1, config.tracking, config.dim))
 
     def patches(self, images: torch.Tensor) -> torch.Tensor:
         "(B, 3, H, W) -> (B, N, D)."

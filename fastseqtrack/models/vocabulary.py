@@ -29,11 +29,13 @@ def _window(bins: int, device: torch.device) -> torch.Tensor:
 class Bins:
     "Boxes as words and back. Section 3.2 (embedding-to-word network) and 4.1 (4000 words)."
     bins: int = 4000  # the paper's vocabulary size; a 256 px region is cut into sixteenths of a pixel
-    sequence: str = "cxcywh"  # what the words code: "cxcywh" is SeqTrack's, "xywh" reads x, y as the top-left corner
+    # what the words code: "cxcywh" is SeqTrack's, "xywh" reads x, y as the top-left corner
+    sequence: str = "cxcywh"
 
     def __post_init__(self):
         if self.bins < 2 or self.sequence not in ("cxcywh", "xywh"):
-            raise UsageError(f"no vocabulary has {self.bins} bins of {self.sequence!r}", "use bins >= 2 and sequence 'cxcywh' or 'xywh'")
+            raise UsageError(f"no vocabulary has {self.bins} bins of {self.sequence!r}",
+                             "use bins >= 2 and sequence 'cxcywh' or 'xywh'")
 
     @property
     def end(self) -> int:
@@ -65,7 +67,8 @@ class Vocabulary(Bins):
         return self.boxes(likelihood @ torch.arange(self.bins, device=logits.device, dtype=torch.float32))
 
     def likelihood_of(self, logits: torch.Tensor, value: int, window: bool = True) -> torch.Tensor:
-        "(..., V) logits of one value -> (..., bins): softmax over all words, bins kept, window on a centre value."
+        """(..., V) logits of one value -> (..., bins): softmax over all words, bins kept, window on a
+        centre value."""
         likelihood = logits.softmax(-1)[..., : self.bins]
         centred = window and value < CENTRE_VALUES and self.sequence == "cxcywh"
         return likelihood * _window(self.bins, logits.device).to(likelihood.dtype) if centred else likelihood
@@ -75,6 +78,7 @@ class Vocabulary(Bins):
         return torch.stack([self.likelihood_of(logits[..., i, :], i, window) for i in range(4)], -2)
 
     def read(self, likelihood: torch.Tensor):
-        "(..., 4, bins) -> words (..., 4), boxes (..., 4) cxcywh, score (...): 10 x the sum of the four maxima."
+        """(..., 4, bins) -> words (..., 4), boxes (..., 4) cxcywh, score (...): 10 x the sum of the four
+        maxima."""
         best, words = likelihood.max(-1)
         return words, self.boxes(words), SCORE_SCALE * best.sum(-1)

@@ -108,7 +108,8 @@ def write_gallery(out, evidence: Evidence) -> Drawn:
     shown = {name: one for name, one in ARTEFACTS.items() if one.title
              and (Path(out) / f"{name}.csv").is_file()}
     intro = ("Drawn from the records in [records/](records) by `make figures`. What was not measured is\n"
-             "blank, with the reason. [manifest.json](manifest.json) says of each artefact by which command,\n"
+             "blank, with the reason. [manifest.json](manifest.json) says of each artefact by which "
+             "command,\n"
              "on which device and when it was measured. Every number of ours has its data beside it.\n")
     sections = [_section(Path(out), name, artefact) for name, artefact in shown.items()]
     page = write_whole(Path(out) / "README.md", "\n".join(["# What has been reproduced\n", intro, *sections]))

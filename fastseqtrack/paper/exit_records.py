@@ -115,7 +115,8 @@ def tau_run(entry: Entry, tau: float, sequences, folder, command: str, known=())
     records = runs_of.run_records(part, entry.name, sequences, command, folder)
     scores = runs_of.summarize(records, {sequence.name: truth_of(sequence) for sequence in sequences})
     numbers = {key: round(scores[key], 3) for key in ("ao", "sr50", "sr75", "mean_exit")}
-    rows = {name: [record.accuracy["ao"], *(record.exit_histogram.get(str(layer), 0) for layer in range(depth + 1))]
+    rows = {name: [record.accuracy["ao"],
+                   *(record.exit_histogram.get(str(layer), 0) for layer in range(depth + 1))]
             for name, record in records.items()}
     return dict(tau=tau, version=entry.version) | numbers | dict(sequences=rows) | provenance(command,
                                                                                               entry.device)

@@ -121,7 +121,8 @@ def small_scale_data(evidence: Evidence) -> pd.DataFrame:
         scores = summarize(records, evidence.truths) if records else {}
         rounded = {key: value if value is None else round(value, 2) for key, value in scores.items()}
         first = next(iter(records.values()), None)
-        rows.append(dict(tracker=tracker) | rounded | {key: getattr(first, key, None) for key in _SMALL_ORIGIN})
+        rows.append(dict(tracker=tracker) | rounded
+                    | {key: getattr(first, key, None) for key in _SMALL_ORIGIN})
     return pd.DataFrame(rows, columns=["tracker", *_SMALL_HEADS, *_SMALL_ORIGIN])
 
 

@@ -28,7 +28,9 @@ class Got10k:
 
     def __init__(self, tracker="fastseqtrack_nano", **settings):
         self.tracker = as_tracker(tracker, **settings)
-        self.name, self.is_deterministic, self.track = self.tracker.name, self.tracker.is_deterministic, self.tracker.track
+        self.name = self.tracker.name
+        self.is_deterministic = self.tracker.is_deterministic
+        self.track = self.tracker.track
 
     def init(self, image, box) -> None:
         "Learn the target from the first image and its box."
@@ -40,7 +42,8 @@ class Got10k:
 
 # %% ../../nbs/33_tracking.adapters.ipynb #8e804079
 class Pytracking:
-    "A tracker as pytracking's runner calls it: dictionaries in, dictionaries out; boxes are lists of xywh pixels."
+    """A tracker as pytracking's runner calls it: dictionaries in, dictionaries out; boxes are lists of
+    xywh pixels."""
 
     def __init__(self, tracker="fastseqtrack_nano", **settings):
         self.tracker = as_tracker(tracker, **settings)
@@ -50,20 +53,24 @@ class Pytracking:
         return dict(target_bbox=self.tracker.init(image, info["init_bbox"]).box.tolist())
 
     def track(self, image, info: dict | None = None) -> dict:
-        "`target_bbox` in the next image, and `best_score`, which is NaN for trackers that have none. `info` is not needed."
+        """`target_bbox` in the next image, and `best_score`, which is NaN for trackers that have none.
+
+        `info` is not needed."""
         result = self.tracker.update(image)
         return dict(target_bbox=result.box.tolist(), best_score=result.score)
 
 # %% ../../nbs/33_tracking.adapters.ipynb #c44677a7
 class Vot:
-    "A tracker as the VOT toolkit's `python` protocol calls it: rectangles as tuples, and how sure we are beside them."
+    """A tracker as the VOT toolkit's `python` protocol calls it: rectangles as tuples, and how sure we are
+    beside them."""
     multiobject = False
 
     def __init__(self, tracker="fastseqtrack_nano", **settings):
         self.tracker = as_tracker(tracker, **settings)
 
     def init(self, frame, new, properties=None) -> tuple:
-        "Learn the target from `new`, a rectangle (x, y, w, h) and its properties; the region of masks is set to a rectangle by `convert`."
+        """Learn the target from `new`, a rectangle (x, y, w, h) and its properties; the region of masks is
+        set to a rectangle by `convert`."""
         return self._status(self.tracker.init(self._image(frame), new[0]))
 
     def update(self, frame, new=None, properties=None) -> tuple:

@@ -39,44 +39,58 @@ EXIT_COLORS = {GIVEN: (255, 255, 255), 0: (0, 158, 115), 1: (240, 228, 66), 2: (
 
 
 def draw_result(frame: np.ndarray, result: TrackResult) -> np.ndarray:
-    "A copy of the frame with the box, coloured by its exit, and the score; `?` where the target is not believed there."
+    """A copy of the frame with the box, coloured by its exit, and the score; `?` where the target is not
+    believed there."""
     label = "" if result.exit_layer == GIVEN else f"{result.score:.1f}{'' if result.ok else ' ?'}"
     return draw_box(frame, result.box, EXIT_COLORS[min(result.exit_layer, max(EXIT_COLORS))], label)
 
 
 def filmstrip(frames, results, count: int = 6, size: float = 2.2):
-    "`count` evenly spaced frames of a run (indexable frames, list of results) in one row, `size` inches each."
+    """`count` evenly spaced frames of a run (indexable frames, list of results) in one row, `size` inches
+    each."""
     chosen = np.linspace(0, len(results) - 1, min(count, len(results))).round().astype(int).tolist()
     pictures = [draw_result(frames[number], results[number]) for number in chosen]
     return show(pictures, [f"frame {number}" for number in chosen], size=size)
 
 # %% ../../nbs/30_tracking.base.ipynb #b571c0cd
 class BaseTracker:
-    "Base of trackers: a subclass has `start(frame, box)` and `step(frame) -> TrackResult`, both on uint8 RGB (H, W, 3)."
+    """Base of trackers: a subclass has `start(frame, box)` and `step(frame) -> TrackResult`, both on uint8
+    RGB (H, W, 3)."""
     name, color, started = "follower", "rgb", False
     is_deterministic = True  # GOT-10k's toolkit asks: it runs a tracker once or three times
 
     def init(self, image, box) -> TrackResult:
-        "Learn the target from `box` (xywh pixels) in `image`. Raises `InputError` or `UsageError` for what cannot be one."
+        """Learn the target from `box` (xywh pixels) in `image`.
+
+        Raises `InputError` or `UsageError` for what cannot be one."""
         return self._begin(as_frame(image, self.color), box)
 
     def update(self, image) -> TrackResult:
-        "Find the target in the next image. Raises `UsageError` before `init`, `InputError` for what is no image."
+        """Find the target in the next image.
+
+        Raises `UsageError` before `init`, `InputError` for what is no image."""
         if not self.started:
-            raise UsageError("update was called before init", "call init(image, box) with the first image and its box")
+            raise UsageError("update was called before init",
+                             "call init(image, box) with the first image and its box")
         return self.step(as_frame(image, self.color))
 
     def run(self, source, box):
-        "Yield one `TrackResult` a frame of `source` (see `open_source`), the first being `box` itself. Constant memory."
+        """Yield one `TrackResult` a frame of `source` (see `open_source`), the first being `box` itself.
+
+        Constant memory."""
         return (result for _, result in self.follow(source, box))
 
     def follow(self, source, box):
-        "As `run`, each result after its frame. A source that is not there is reported at once, a bad box at the first frame."
+        """As `run`, each result after its frame.
+
+        A source that is not there is reported at once, a bad box at the first frame."""
         frames = enumerate(open_source(source, self.color))
         return ((frame, self.step(frame) if number else self._begin(frame, box)) for number, frame in frames)
 
     def track(self, img_files, box, visualize: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        "Boxes (N, 4) xywh and seconds (N,), the first row `box`. GOT-10k's signature: `visualize` is taken, nothing is drawn."
+        """Boxes (N, 4) xywh and seconds (N,), the first row `box`.
+
+        GOT-10k's signature: `visualize` is taken, nothing is drawn."""
         rows = []
         for number, frame in enumerate(open_source(img_files, self.color)):
             began = perf_counter()
@@ -114,5 +128,6 @@ TRACKERS: dict[str, TrackerKind] = {}
 def register_tracker(name: str, make: Callable[..., object], version: str = "1") -> None:
     """Let `make` be known as `name` to evaluation, tables and figures.
 
-    Its trackers have `init(image, box)` and `update(image)`: RGB uint8 images, xywh boxes, see `as_result`."""
+    Its trackers have `init(image, box)` and `update(image)`: RGB uint8 images, xywh boxes, see
+    `as_result`."""
     TRACKERS[name] = TrackerKind(make, version)

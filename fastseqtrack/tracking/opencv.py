@@ -25,7 +25,8 @@ from .base import GIVEN, BaseTracker, TrackResult, as_result, register_tracker
 class PeerKind:
     "An OpenCV tracker: the name of its class, and what it needs."
     factory: str
-    files: dict[str, str] = field(default_factory=dict)  # parameter of the network -> pattern of its file's name
+    # parameter of the network -> pattern of its file's name
+    files: dict[str, str] = field(default_factory=dict)
     smallest: int = 1  # px: shorter sides are refused
 
 
@@ -33,30 +34,36 @@ PEERS = {
     "opencv-csrt": PeerKind("TrackerCSRT"),
     "opencv-kcf": PeerKind("TrackerKCF"),
     "opencv-mil": PeerKind("TrackerMIL", smallest=6),
-    "opencv-nano": PeerKind("TrackerNano", dict(backbone="*nano*backbone*.onnx", neckhead="*nano*head*.onnx")),
+    "opencv-nano": PeerKind("TrackerNano",
+                            dict(backbone="*nano*backbone*.onnx", neckhead="*nano*head*.onnx")),
     "opencv-vit": PeerKind("TrackerVit", dict(net="*vit*track*.onnx")),
 }
 
 
 def peer_factory(name: str):
-    "The function that makes an OpenCV tracker. Raises `InputError` where this build of OpenCV does not have it."
+    """The function that makes an OpenCV tracker.
+
+    Raises `InputError` where this build of OpenCV does not have it."""
     factory = PEERS[name].factory
     for home in (cv2, getattr(cv2, "legacy", None)):
         make = getattr(home, f"{factory}_create", None)
         if make:
             return make
-    fix = "pip uninstall opencv-python-headless, then pip install --force-reinstall opencv-contrib-python-headless"
+    fix = ("pip uninstall opencv-python-headless, then pip install --force-reinstall "
+           "opencv-contrib-python-headless")
     raise InputError(f"the installed OpenCV {cv2.__version__} has no {factory}", fix)
 
 
 def missing_peers() -> list[str]:
     "Names of the peers that this build of OpenCV lacks."
     homes = (cv2, getattr(cv2, "legacy", None))
-    return [name for name, kind in PEERS.items() if not any(hasattr(home, f"{kind.factory}_create") for home in homes)]
+    return [name for name, kind in PEERS.items()
+            if not any(hasattr(home, f"{kind.factory}_create") for home in homes)]
 
 # %% ../../nbs/32_tracking.opencv.ipynb #993836ba
 def whole_pixels(box, frame) -> tuple[int, int, int, int]:
-    "An xywh box rounded to whole pixels and cut to `frame` (H, W, 3), at least 1 px a side: what OpenCV accepts."
+    """An xywh box rounded to whole pixels and cut to `frame` (H, W, 3), at least 1 px a side: what OpenCV
+    accepts."""
     height, width = frame.shape[:2]
     x1, y1, w, h = np.asarray(box, float)
     left, right = np.clip([round(x1), round(x1 + w)], 0, width)
@@ -66,7 +73,9 @@ def whole_pixels(box, frame) -> tuple[int, int, int, int]:
 
 # %% ../../nbs/32_tracking.opencv.ipynb #9ee50002
 def find_weights(name: str, folder) -> dict[str, Path]:
-    "The ONNX files of a peer, by parameter. Raises `InputError` naming what is missing, `UsageError` for a folder it has no use for."
+    """The ONNX files of a peer, by parameter.
+
+    Raises `InputError` naming what is missing, `UsageError` for a folder it has no use for."""
     files = PEERS[name].files
     if not files:
         if folder is not None:
@@ -78,7 +87,8 @@ def find_weights(name: str, folder) -> dict[str, Path]:
     found = {key: sorted(Path(folder).glob(pattern)) for key, pattern in files.items()}
     for key, paths in found.items():
         if not paths:
-            raise InputError(f"there is no {files[key]} in {folder}, which {name} needs", "get it from OpenCV's model zoo or its author")
+            raise InputError(f"there is no {files[key]} in {folder}, which {name} needs",
+                             "get it from OpenCV's model zoo or its author")
     return {key: paths[-1] for key, paths in found.items()}
 
 
@@ -96,7 +106,8 @@ def network_parameters(kind: PeerKind, files: dict[str, Path]):
 
 # %% ../../nbs/32_tracking.opencv.ipynb #9ee50004
 class Peer(BaseTracker):
-    """An OpenCV tracker as a `BaseTracker`. It has no score and no exits: NaN, and the exit of a box not predicted by layers.
+    """An OpenCV tracker as a `BaseTracker`. It has no score and no exits: NaN, and the exit of a box not
+    predicted by layers.
 
     peer_weights: the folder of the network's ONNX files; of several versions the last by name is taken.
     Raises `InputError` where OpenCV lacks the tracker or the folder lacks a file."""
@@ -108,16 +119,20 @@ class Peer(BaseTracker):
         self.make = partial(make, network_parameters(self.kind, files)) if files else make
 
     def start(self, frame: np.ndarray, box) -> None:
-        "Learn the target from RGB `frame` (H, W, 3) and an xywh box. Raises `InputError` for a box that OpenCV refuses."
+        """Learn the target from RGB `frame` (H, W, 3) and an xywh box.
+
+        Raises `InputError` for a box that OpenCV refuses."""
         cv2.setRNGSeed(0)
         whole = whole_pixels(box, frame)
         if min(whole[2:]) < self.kind.smallest:
-            raise InputError(f"{self.name} cannot follow a box of {whole[2]} x {whole[3]} px", f"give {self.kind.smallest} px or more")
+            raise InputError(f"{self.name} cannot follow a box of {whole[2]} x {whole[3]} px",
+                             f"give {self.kind.smallest} px or more")
         self.box, self.tracker = box, self.make()
         try:
             self.tracker.init(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), whole)
         except cv2.error as error:
-            raise InputError(f"{self.name} refuses the box {whole}: {error.err}", "give a larger box") from None
+            raise InputError(f"{self.name} refuses the box {whole}: {error.err}",
+                             "give a larger box") from None
 
     def step(self, frame: np.ndarray) -> TrackResult:
         "The box in the next frame; where OpenCV finds none, the last one, with `ok` False."
@@ -131,7 +146,8 @@ for name in PEERS:
 
 # %% ../../nbs/32_tracking.opencv.ipynb #53bc4a63
 def follow(tracker, sequence) -> dict:
-    """Run a tracker over a sequence: boxes (N, 4), seconds a frame (N,), and scores, ok flags and exits of the N - 1 updates.
+    """Run a tracker over a sequence: boxes (N, 4), seconds a frame (N,), and scores, ok flags and exits of
+    the N - 1 updates.
 
     Seconds are those inside `init` and `update` alone; reading or rendering the images is not counted."""
     results, times = [], []
@@ -146,5 +162,6 @@ def follow(tracker, sequence) -> dict:
 
 def trace_of(sequence, results, times) -> dict:
     "Results of the N - 1 updates, and the seconds of all N frames, as `follow` returns them."
-    return dict(boxes=[sequence.boxes[0], *(result.box for result in results)], times=times, scores=[result.score for result in results],
-                ok=[result.ok for result in results], exits=[result.exit_layer for result in results])
+    return dict(boxes=[sequence.boxes[0], *(result.box for result in results)], times=times,
+                scores=[result.score for result in results], ok=[result.ok for result in results],
+                exits=[result.exit_layer for result in results])

@@ -24,7 +24,8 @@ from .base import BaseTracker, TrackResult
 
 # %% ../../nbs/31_tracking.tracker.ipynb #cca259e3
 def choose_mode(mode: str, device: torch.device) -> str:
-    "The way to exit; `auto` looks after each layer on a CPU (`host`) and chooses on the device on a GPU (`select`)."
+    """The way to exit; `auto` looks after each layer on a CPU (`host`) and chooses on the device on a GPU
+    (`select`)."""
     if mode not in ("auto", *EXITS):
         raise UsageError(f"there is no exit mode {mode!r}", f"choose one of auto, {', '.join(EXITS)}")
     if mode != "auto":
@@ -32,8 +33,10 @@ def choose_mode(mode: str, device: torch.device) -> str:
     return "host" if device.type == "cpu" else "select"
 
 
-def choose_rule(exit_rule: ExitRule | None, tau: float | None, tau_mean: float | None, default: float) -> ExitRule:
-    "The rule of the exits: the one that is given, or a threshold in either unit, or the model's own threshold."
+def choose_rule(exit_rule: ExitRule | None, tau: float | None, tau_mean: float | None,
+                default: float) -> ExitRule:
+    """The rule of the exits: the one that is given, or a threshold in either unit, or the model's own
+    threshold."""
     if sum(value is not None for value in (exit_rule, tau, tau_mean)) > 1:
         raise UsageError("exit_rule, tau and tau_mean all say when to exit", "give one of them")
     if exit_rule is not None:
@@ -50,7 +53,8 @@ def choose_update(interval, threshold, config) -> tuple[int | None, float]:
     if interval in (None, "never"):
         return None, threshold
     if not isinstance(interval, int) or isinstance(interval, bool) or interval < 1:
-        raise UsageError(f"the template cannot be renewed every {interval} frames", "use a whole number from 1, or 'never'")
+        raise UsageError(f"the template cannot be renewed every {interval} frames",
+                         "use a whole number from 1, or 'never'")
     return interval, threshold
 
 # %% ../../nbs/31_tracking.tracker.ipynb #0f28ffd4
@@ -58,7 +62,8 @@ def choose_update(interval, threshold, config) -> tuple[int | None, float]:
 class Target:
     "One target between two frames."
     box: np.ndarray  # float64 (4,) xywh pixels: where it was last
-    templates: torch.Tensor  # (T = 2, ...) what the runtime keeps of two templates: the first, and the last trusted one
+    # (T = 2, ...) what the runtime keeps of two templates: the first, and the last trusted one
+    templates: torch.Tensor
     count: int = 0  # frames since the first
     finite: bool = True  # whether all answers so far were
 
@@ -80,7 +85,8 @@ def pad_batch(batch: np.ndarray | torch.Tensor, rows: int | None) -> np.ndarray 
 
 # %% ../../nbs/31_tracking.tracker.ipynb #e1532346
 class TrackingLoop:
-    "The loop around `runtime` and `config`, for any number of targets; `Tracker` sets these and the settings."
+    """The loop around `runtime` and `config`, for any number of targets; `Tracker` sets these and the
+    settings."""
 
     @torch.inference_mode()
     def begin(self, frame: np.ndarray, box: np.ndarray) -> Target:
@@ -89,25 +95,33 @@ class TrackingLoop:
         return Target(box, torch.cat([kept, kept]))  # (1, ...) -> (2, ...)
 
     @torch.inference_mode()
-    def advance(self, targets: list[Target], frames: list[np.ndarray], rows: int | None = None) -> list[TrackResult]:
+    def advance(self, targets: list[Target], frames: list[np.ndarray], rows: int
+                | None = None) -> list[TrackResult]:
         """One frame for each target: crop, predict, map back, clip, renew the dynamic template.
 
-        The model sees one batch, padded to `rows` where given, so that no answer depends on the number of the others."""
+        The model sees one batch, padded to `rows` where given, so that no answer depends on the number of the
+        others."""
         crops = [crop_around(target.box, self.config, "search") for target in targets]
         search, kept = crop_batch(frames, crops), torch.stack([target.templates for target in targets])
-        made = self.runtime.predict(pad_batch(search, rows), pad_batch(kept, rows), self.how["mode"], self.how["rule"])
-        answers = torch.cat([made.boxes, made.score[:, None], made.exit_layer[:, None]], 1).tolist()  # (B, 6), one transfer
+        made = self.runtime.predict(pad_batch(search, rows), pad_batch(kept, rows), self.how["mode"],
+                                    self.how["rule"])
+        # (B, 6), one transfer
+        answers = torch.cat([made.boxes, made.score[:, None], made.exit_layer[:, None]], 1).tolist()
         results = [self._move(*each) for each in zip(targets, frames, crops, answers)]
-        self._renew([pair for *pair, result in zip(targets, frames, results) if self._is_due(pair[0], result)])
+        self._renew([pair for *pair, result in zip(targets, frames, results)
+                     if self._is_due(pair[0], result)])
         return results
 
     def _move(self, target: Target, frame: np.ndarray, crop: Crop, answer: list[float]) -> TrackResult:
-        "Take the model's answer back to the frame. Where it is not finite, the last box stays, and `ok` is False."
+        """Take the model's answer back to the frame.
+
+        Where it is not finite, the last box stays, and `ok` is False."""
         *values, score, exit_layer = answer
         target.count += 1
         if not np.isfinite([*values, score]).all():
             if target.finite:
-                warnings.warn("the model's output is not finite: the last good box is kept, ok is False", stacklevel=2)
+                warnings.warn("the model's output is not finite: the last good box is kept, ok is False",
+                              stacklevel=2)
             target.finite = False
             return TrackResult(target.box.copy(), 0.0, False, int(exit_layer))
         target.box = clip_box(crop.to_frame(values), *frame.shape[:2])
@@ -129,19 +143,21 @@ class TrackingLoop:
 class Tracker(TrackingLoop, BaseTracker):
     """Follow one target: `init(image, box)`, then `update(image)` for each frame; or `run(source, box)`.
 
-    `model` is a preset's name (its own weights are loaded), a checkpoint file, or a model.
-    `exit` is "none", "select", "host" or "auto". `tau` (a score, 0 to 40) or `tau_mean` (a mean likelihood, 0 to 1) is
-    the exit's threshold, and `exit_rule` an object of your own with `fires(prediction)`. `None`, also for the dynamic
-    template's `update_interval` (frames, or "never") and `update_threshold` (score), takes the model's own.
-    `color` is the channel order of arrays. `runtime` (auto, eager, onnx, compile, graph), `dtype` (fp32, tf32, bf16,
-    fp16) and `threads`: see `open_runtime`; `auto` runs a model that is passed as an object as it is, eager.
-    Raises `UsageError` for values out of range. Section 3.2, Algorithm 1; SeqTrack's loop."""
+    `model` is a preset's name (its own weights are loaded), a checkpoint file, or a model. `exit` is "none",
+    "select", "host" or "auto". `tau` (a score, 0 to 40) or `tau_mean` (a mean likelihood, 0 to 1) is the
+    exit's threshold, and `exit_rule` an object of your own with `fires(prediction)`. `None`, also for the
+    dynamic template's `update_interval` (frames, or "never") and `update_threshold` (score), takes the
+    model's own. `color` is the channel order of arrays. `runtime` (auto, eager, onnx, compile, graph),
+    `dtype` (fp32, tf32, bf16, fp16) and `threads`: see `open_runtime`; `auto` runs a model that is passed as
+    an object as it is, eager. Raises `UsageError` for values out of range. Section 3.2, Algorithm 1;
+    SeqTrack's loop."""
 
-    def __init__(self, model="fastseqtrack_nano", device="auto", exit="auto", tau=None, tau_mean=None, color="rgb",
-                 exit_rule=None, update_interval=None, update_threshold=None, window=True, runtime="auto", dtype="fp32",
-                 threads=None):
+    def __init__(self, model="fastseqtrack_nano", device="auto", exit="auto", tau=None, tau_mean=None,  # noqa: A002
+                 color="rgb", exit_rule=None, update_interval=None, update_threshold=None, window=True,
+                 runtime="auto", dtype="fp32", threads=None):
         if not isinstance(model, str | Path) and not hasattr(model, "predict"):
-            raise UsageError(f"{model!r} is no model", "give a preset's name, a checkpoint file, or what create_model returns")
+            raise UsageError(f"{model!r} is no model",
+                             "give a preset's name, a checkpoint file, or what create_model returns")
         self.device = resolve_device(device)
         named = isinstance(model, str | Path)
         self.model = (open_model(model) if named else model).to(self.device).eval()
@@ -150,7 +166,8 @@ class Tracker(TrackingLoop, BaseTracker):
         self.color = color
         rule = choose_rule(exit_rule, tau, tau_mean, self.config.tau)
         self.how = dict(mode=choose_mode(exit, self.device), rule=rule, window=window)
-        self.update_interval, self.update_threshold = choose_update(update_interval, update_threshold, self.config)
+        self.update_interval, self.update_threshold = choose_update(update_interval, update_threshold,
+                                                                    self.config)
         if runtime == "auto" and not named:
             runtime = "eager"
         self.runtime = open_runtime(runtime, self.model, self.device, window, dtype or "fp32", threads)

@@ -23,7 +23,8 @@ from .trainer import fit_to_model, train, validation_batches
 # %% ../../nbs/47_training.ablation.ipynb #a0c477a5
 @dataclass(frozen=True)
 class Variant:
-    "A model of Table 3: the paper's words for it, the row it builds on, its configuration and the weight of its GIoU loss."
+    """A model of Table 3: the paper's words for it, the row it builds on, its configuration and the weight
+    of its GIoU loss."""
     label: str
     on: str | None
     config: ModelConfig
@@ -35,10 +36,12 @@ class Variant:
 
 # %% ../../nbs/47_training.ablation.ipynb #6e249e9f
 def variants() -> dict[str, Variant]:
-    "The models of Table 3 by number, each made from the one it builds on; and #4 with words for the top-left corner."
+    """The models of Table 3 by number, each made from the one it builds on; and #4 with words for the
+    top-left corner."""
     v = {"0": Variant("Baseline", None, preset("seqtrack_nano", update_interval=None), giou=0.0)}
     v["1"] = v["0"].step("+GIoU Loss", "0", giou=LossConfig().giou)
-    v["2"] = v["1"].step("Auto-regressive→One-pass", "1", method="FastSeqTrack", queries="learned", exits="none")
+    v["2"] = v["1"].step("Auto-regressive→One-pass", "1", method="FastSeqTrack", queries="learned",
+                         exits="none")
     v["3"] = v["2"].step("Random Initialization→Initial Guess", "2", tracking=4, queries="encoder")
     v["4"] = v["3"].step("+Parameter-sharing Early Exits", "3", exits="shared")
     v["5"] = v["3"].step("+Independent Early Exits", "3", exits="independent")
@@ -54,27 +57,35 @@ START = WEIGHTS / "seqtrack_nano.safetensors"  # its encoder alone is taken
 
 
 def recipe_of(variant: Variant, pairs: int = PAIRS, seed: int = 0) -> Recipe:
-    "The training of a variant: the nano recipe, shortened, on a world that is hard from the start, as the encoder knows it."
+    """The training of a variant: the nano recipe, shortened, on a world that is hard from the start, as
+    the encoder knows it."""
     nano = RECIPES["fastseqtrack_nano"]
-    return replace(nano, pairs=pairs, seed=seed, loss=replace(nano.loss, giou=variant.giou), data=replace(nano.data, full_difficulty_at=0))
+    return replace(nano, pairs=pairs, seed=seed, loss=replace(nano.loss, giou=variant.giou),
+                   data=replace(nano.data, full_difficulty_at=0))
 
 # %% ../../nbs/47_training.ablation.ipynb #404ebb5f
 def write_start(out) -> Path:
-    "Write the encoder of the common start as a checkpoint of its own into the folder `out`; returns its path."
-    weights = {name: value for name, value in safetensors.torch.load_file(START).items() if name.startswith("encoder.")}
+    """Write the encoder of the common start as a checkpoint of its own into the folder `out`; returns its
+    path."""
+    weights = {name: value for name, value in safetensors.torch.load_file(START).items()
+               if name.startswith("encoder.")}
     return write_whole(Path(out) / "start.safetensors", safetensors.torch.save(weights))
 
 
 def train_variant(key: str, out, pairs: int = PAIRS, seed: int = 0, **how) -> Path:
-    "Train one variant into `out`/ablation_`key`, or go on with it, and calibrate it; returns the path of the weights. `how`: see `train`."
+    """Train one variant into `out`/ablation_`key`, or go on with it, and calibrate it; returns the path of
+    the weights. `how`: see `train`."""
     variant = VARIANTS[checked_name(key, VARIANTS, "variant of the ablation")]
     name = f"ablation_{key}" + (f"_s{seed}" if seed else "")
-    recipe, command = recipe_of(variant, pairs, seed), f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
-    weights = train(name, Path(out) / name, config=variant.config, recipe=recipe, init_from=write_start(out), command=command, **how)
+    recipe, command = recipe_of(variant, pairs,
+                                seed), f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
+    weights = train(name, Path(out) / name, config=variant.config, recipe=recipe, init_from=write_start(out),
+                    command=command, **how)
     calibrate(weights, batches=validation_batches(fit_to_model(recipe, variant.config)))
     return weights
 
 
 def train_all(out, only: str | None = None, minutes: float = math.inf, **how) -> list[Path]:
-    "Train every variant, or the one called `only`, one after the other; what is there already is gone on with. `minutes` is for each."
+    """Train every variant, or the one called `only`, one after the other; what is there already is gone on
+    with. `minutes` is for each."""
     return [train_variant(key, out, minutes=minutes, **how) for key in ([only] if only else VARIANTS)]

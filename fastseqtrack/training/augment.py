@@ -29,8 +29,10 @@ class PairConfig:
     grey: float = 0.05  # chance that all three pictures lose their colour
     flip: float = 0.5  # chance of a mirror, once for all three together, once more for each
     brightness: float = 0.2  # each picture times 1 -+ this
-    template_jitter: float = 0.0  # share of the search jitter on the dynamic template, which in tracking is cut at a guess
-    contrast: float = 0.0  # deviation of the log of each picture's contrast: real light differs from rendered light
+    # share of the search jitter on the dynamic template, which in tracking is cut at a guess
+    template_jitter: float = 0.0
+    # deviation of the log of each picture's contrast: real light differs from rendered light
+    contrast: float = 0.0
     cast: float = 0.0  # deviation of the log gain of red, green and blue: cameras differ in white balance
     noise: float = 0.0  # chance of sensor noise
     blur: float = 0.0  # chance of defocus, motion blur or a coarse sensor
@@ -38,13 +40,16 @@ class PairConfig:
     length: int = 100  # frames of a synthetic sequence
     rendered: int = 8  # of them, how many are drawn
     reuse: int = 16  # pairs that a rendered sequence serves: drawing costs more than learning from it
-    slots: int = 128  # sequences in use at a time; with batches of 32, so many / 32 workers each find their own in their cache
-    full_difficulty_at: int = 0  # pair at which the synthetic world reaches its full difficulty; 0 is from the start
+    # sequences in use at a time; with batches of 32, so many / 32 workers each find their own in their cache
+    slots: int = 128
+    # pair at which the synthetic world reaches its full difficulty; 0 is from the start
+    full_difficulty_at: int = 0
     easy: float = 0.2  # difficulty of its first pair: faint backgrounds let a blank network find the target
 
     def difficulty(self, index: int) -> float:
         "Difficulty of the synthetic world at pair `index`, in [0, 1]."
-        return min(1.0, self.easy + (1 - self.easy) * index / self.full_difficulty_at) if self.full_difficulty_at else 1.0
+        return min(1.0, self.easy
+                   + (1 - self.easy) * index / self.full_difficulty_at) if self.full_difficulty_at else 1.0
 
 # %% ../../nbs/41_training.augment.ipynb #f4e8c28c
 def jitter(box: np.ndarray, rng: np.random.Generator, center: float, scale: float) -> np.ndarray:
@@ -64,7 +69,8 @@ def target_in(crop: Crop, box: np.ndarray) -> np.ndarray:
 def color_jitter(image: np.ndarray, rng: np.random.Generator, config: PairConfig) -> np.ndarray:
     "Brightness, contrast and colour cast of a uint8 picture, by one look-up table."
     bright = rng.uniform(1 - config.brightness, 1 + config.brightness)
-    slope, gains = np.exp(config.contrast * rng.standard_normal()), np.exp(config.cast * rng.standard_normal(3))
+    slope = np.exp(config.contrast * rng.standard_normal())
+    gains = np.exp(config.cast * rng.standard_normal(3))
     levels = np.arange(256)[:, None]  # (256, 1)
     middle = image.mean()
     table = ((levels - middle) * slope + middle) * bright * gains
@@ -80,7 +86,8 @@ def blur(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if kind == 1:
         reach = 2 * int(2 * strength) + 1
         return cv2.blur(image, (reach, 1) if rng.random() < 0.5 else (1, reach))
-    coarse = cv2.resize(image, None, fx=0.6 / (strength + 0.5), fy=0.6 / (strength + 0.5), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(image, None, fx=0.6 / (strength + 0.5), fy=0.6 / (strength + 0.5),
+                        interpolation=cv2.INTER_AREA)
     return cv2.resize(coarse, (width, height))
 
 # %% ../../nbs/41_training.augment.ipynb #13097cff
@@ -117,7 +124,8 @@ def crop_three(frames, boxes, rng: np.random.Generator, config: PairConfig):
 def augment(images, box: np.ndarray, rng: np.random.Generator, config: PairConfig):
     "Grey for all or none, mirror images, and each picture's own light and lens."
     if rng.random() < config.grey:
-        images = [cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) for image in images]
+        images = [cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+                  for image in images]
     mirrored = (rng.random() < config.flip) ^ (rng.random(3) < config.flip)
     images = [image[:, ::-1] if flip else image for image, flip in zip(images, mirrored)]
     images = [photometric(np.ascontiguousarray(image), rng, config) for image in images]

@@ -22,11 +22,13 @@ from .trainer import fit_to_model, validation_batches
 # %% ../../nbs/46_training.calibrate.ipynb #76347691
 @torch.no_grad()
 def read_exits(model, batches: list[dict]) -> dict[str, torch.Tensor]:
-    "overlap (exits, n) and score (exits, n) of every exit on true pairs, and score of the last on mismatched ones: absent (n,)."
+    """overlap (exits, n) and score (exits, n) of every exit on true pairs, and score of the last on
+    mismatched ones: absent (n,)."""
     exits = isinstance(model, FastSeqTrack) and model.config.exits != "none"
     last, parts = model.config.decoder.depth if exits else 0, dict(overlap=[], score=[], absent=[])
     for batch in batches:
-        search, templates, truth = normalize(batch["search"]), normalize(batch["templates"]), cxcywh_to_xywh(batch["box"])
+        search, templates = normalize(batch["search"]), normalize(batch["templates"])
+        truth = cxcywh_to_xywh(batch["box"])
         exits = [model.predict(search, templates, mode="select", rule=AtLayer(at)) for at in range(last + 1)]
         parts["score"].append(torch.stack([made.score for made in exits]))
         parts["overlap"].append(torch.stack([iou(cxcywh_to_xywh(made.boxes), truth) for made in exits]))
@@ -34,8 +36,10 @@ def read_exits(model, batches: list[dict]) -> dict[str, torch.Tensor]:
     return {name: torch.cat(part, -1).float() for name, part in parts.items()}
 
 # %% ../../nbs/46_training.calibrate.ipynb #b8d153ec
-def sweep(overlap: torch.Tensor, score: torch.Tensor, taus: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    "(exits, n) overlaps and scores, thresholds (k,) -> mean overlap (k,) and mean exit (k,) under Algorithm 1."
+def sweep(overlap: torch.Tensor, score: torch.Tensor,
+          taus: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(exits, n) overlaps and scores, thresholds (k,) -> mean overlap (k,) and mean exit (k,) under
+    Algorithm 1."""
     fires = score[None] > taus[:, None, None]  # (k, exits, n)
     fires[:, -1] = True
     first = fires.int().argmax(1)  # (k, n)
@@ -58,7 +62,8 @@ def choose_ok(good: torch.Tensor, absent: torch.Tensor) -> float:
 
 # %% ../../nbs/46_training.calibrate.ipynb #7b9fa920
 def calibrate(weights, preset: str | None = None, batches: list[dict] | None = None) -> dict:
-    "Choose tau, ok_threshold and update_threshold for a checkpoint and write them to its card; returns the card."
+    """Choose tau, ok_threshold and update_threshold for a checkpoint and write them to its card; returns
+    the card."""
     weights = Path(weights)
     preset = preset or weights.stem
     if not weights.is_file():
@@ -66,7 +71,8 @@ def calibrate(weights, preset: str | None = None, batches: list[dict] | None = N
     model = open_model(weights)
     read = read_exits(model, batches or validation_batches(fit_to_model(RECIPES[preset], model.config)))
     ok = round(choose_ok(read["score"][-1][read["overlap"][-1] > 0.5], read["absent"]), 2)
-    seen = dict(world="val", pairs=read["absent"].numel(), overlap_full_depth=round(read["overlap"][-1].mean().item(), 4))
+    seen = dict(world="val", pairs=read["absent"].numel(),
+                overlap_full_depth=round(read["overlap"][-1].mean().item(), 4))
     card = read_card(weights) | dict(ok_threshold=ok, update_threshold=ok, calibration=seen)
     if len(read["score"]) > 1:
         card["tau"] = round(choose_tau(read["overlap"], read["score"]), 2)
@@ -79,4 +85,5 @@ def calibrate(weights, preset: str | None = None, batches: list[dict] | None = N
 def keep_thresholds(weights: str | Path, source: str | Path) -> None:
     "Write the thresholds of the weights `source`, a file or a shipped name, into the card of `weights`."
     if source != "mae":
-        write_json(Path(weights).with_suffix(".json"), read_card(weights) | card_settings(weights_file(source)))
+        write_json(Path(weights).with_suffix(".json"), read_card(weights)
+                   | card_settings(weights_file(source)))

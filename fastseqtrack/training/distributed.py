@@ -64,7 +64,8 @@ def blank_batch(tokens: TokenConfig, pairs: int) -> dict[str, torch.Tensor]:
     def images(*shape: int) -> torch.Tensor:
         return torch.full((pairs, *shape, 3), 127, dtype=torch.uint8)
     search, templates = images(tokens.search, tokens.search), images(2, tokens.template, tokens.template)
-    return dict(search=search, templates=templates, box=torch.full((pairs, 4), 0.5), redrawn=torch.zeros(pairs))
+    return dict(search=search, templates=templates, box=torch.full((pairs, 4), 0.5),
+                redrawn=torch.zeros(pairs))
 
 
 def saved_bytes(config: ModelConfig, recipe: Recipe, pairs: int = 2) -> float:
@@ -107,7 +108,8 @@ def describe_plan(name: str, plan: str, recipe: Recipe | None = None, device: st
     memory = 5 * weights + size * saved_bytes(config, recipe)
     hours = recipe.pairs * seconds_per_pair(config, recipe, device, min(size, 2)) / layout.processes / 3600
     return "\n".join([
-        f"{name}: {recipe.pairs:,} pairs in batches of {recipe.batch}, {recipe.pairs // recipe.batch:,} steps",
+        f"{name}: {recipe.pairs:,} pairs in batches of {recipe.batch}, {recipe.pairs // recipe.batch:,} "
+        "steps",
         f"layout  {layout.processes} process(es), {size} pairs at once, {pieces} piece(s) per step",
         f"memory  {memory / 1e9:.1f} GB per GPU (counted in float32; bfloat16 takes less)",
         f"disk    {13 * weights / 1e9:.1f} GB in the folder of the run",

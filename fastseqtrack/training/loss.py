@@ -23,24 +23,32 @@ class LossConfig:
     "The weights of Equation 1, and its open points. Sections 3.3 and 4.1."
     ce: float = 1.0  # lambda_ce, section 4.1
     giou: float = 5.0  # lambda_iou, section 4.1; SeqTrack, the baseline, has 0
-    first_exit: int = 0  # Equation 1 starts at 1, yet Algorithm 1 also leaves at exit 0, which must learn its words somewhere
-    reduction: str = "mean"  # over a box's words, as SeqTrack's code; "sum" is the paper's wording, and weighs words 4 times more
-    dense: float = 0.0  # weight of the auxiliary loss below: a training aid for small models, none in the paper
+    # Equation 1 starts at 1, yet Algorithm 1 also leaves at exit 0, which must learn its words somewhere
+    first_exit: int = 0
+    # over a box's words, as SeqTrack's code; "sum" is the paper's wording, and weighs words 4 times more
+    reduction: str = "mean"
+    # weight of the auxiliary loss below: a training aid for small models, none in the paper
+    dense: float = 0.0
 
     def __post_init__(self):
         if self.reduction not in ("mean", "sum") or self.first_exit < 0:
-            raise UsageError(f"no loss has reduction {self.reduction!r} and first exit {self.first_exit}", "use 'mean' or 'sum', and an exit from 0")
+            raise UsageError(f"no loss has reduction {self.reduction!r} and first exit {self.first_exit}",
+                             "use 'mean' or 'sum', and an exit from 0")
 
 # %% ../../nbs/40_training.loss.ipynb #15fd4408
 def target_words(logits: torch.Tensor, boxes: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:
-    "The words that (..., B, 4 or 5, V) logits should have said for (B, 4) cxcywh boxes: (B, 4), or (B, 5) with `end` last."
+    """The words that (..., B, 4 or 5, V) logits should have said for (B, 4) cxcywh boxes: (B, 4), or (B,
+    5) with `end` last."""
     words = vocabulary.words(boxes)
     return words if logits.shape[-2] == 4 else F.pad(words, (0, 1), value=vocabulary.end)
 
 
 def word_loss(logits: torch.Tensor, words: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
-    "Cross-entropy of (L, B, 4 or 5, V) logits against (B, 4 or 5) words, one value an exit: (L,). Mean over the batch."
-    each = F.cross_entropy(logits.movedim(-1, 1), words.expand(logits.shape[:-1]), reduction="none")  # (L, B, 4)
+    """Cross-entropy of (L, B, 4 or 5, V) logits against (B, 4 or 5) words, one value an exit: (L,).
+
+    Mean over the batch."""
+    # (L, B, 4)
+    each = F.cross_entropy(logits.movedim(-1, 1), words.expand(logits.shape[:-1]), reduction="none")
     return each.mean((1, 2)) if reduction == "mean" else each.sum(2).mean(1)
 
 # %% ../../nbs/40_training.loss.ipynb #5eb4ced4
@@ -51,14 +59,16 @@ def box_loss(boxes: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 # %% ../../nbs/40_training.loss.ipynb #c25b0354
 @dataclass(frozen=True)
 class TrackingLoss:
-    "The total (a scalar with gradient) and, per exit, the two parts and the IoU of the arg-max box: each (exits,)."
+    """The total (a scalar with gradient) and, per exit, the two parts and the IoU of the arg-max box: each
+    (exits,)."""
     total: torch.Tensor
     ce: torch.Tensor
     giou: torch.Tensor
     iou: torch.Tensor
 
 
-def tracking_loss(logits: torch.Tensor, boxes: torch.Tensor, vocabulary: Vocabulary, config: LossConfig = LossConfig()) -> TrackingLoss:
+def tracking_loss(logits: torch.Tensor, boxes: torch.Tensor, vocabulary: Vocabulary,
+                  config: LossConfig = LossConfig()) -> TrackingLoss:
     "Equation 1 for (L, B, 4 or 5, V) logits, one row per exit, and (B, 4) cxcywh boxes in [0, 1]."
     logits = logits[config.first_exit :]
     values = logits[..., :4, : vocabulary.bins]
@@ -66,7 +76,8 @@ def tracking_loss(logits: torch.Tensor, boxes: torch.Tensor, vocabulary: Vocabul
     distance = box_loss(vocabulary.expectation(logits[..., :4, :]), boxes).mean(-1)
     found = vocabulary.boxes(values.argmax(-1))
     overlap = iou(cxcywh_to_xywh(found), cxcywh_to_xywh(boxes)).mean(-1)
-    return TrackingLoss(config.ce * ce.sum() + config.giou * distance.sum(), ce.detach(), distance.detach(), overlap)
+    return TrackingLoss(config.ce * ce.sum() + config.giou * distance.sum(), ce.detach(), distance.detach(),
+                        overlap)
 
 # %% ../../nbs/40_training.loss.ipynb #699f6b61
 def token_centres(count: int, device=None) -> torch.Tensor:
@@ -84,14 +95,17 @@ def inside(boxes: torch.Tensor, count: int) -> torch.Tensor:
 
 # %% ../../nbs/40_training.loss.ipynb #f51c1746
 class DenseHead(nn.Linear):
-    "(B, Ns, D) search tokens -> (B, Ns, 5): an inside-the-target logit, and logits of the distances to the box's four sides."
+    """(B, Ns, D) search tokens -> (B, Ns, 5): an inside-the-target logit, and logits of the distances to
+    the box's four sides."""
 
     def __init__(self, dim: int):
         super().__init__(dim, 5)
 
 
 def dense_boxes(answers: torch.Tensor) -> torch.Tensor:
-    "The cxcywh box each search token speaks for: (B, Ns, 5) -> (B, Ns, 4). Distances are sigmoids, in units of the crop."
+    """The cxcywh box each search token speaks for: (B, Ns, 5) -> (B, Ns, 4).
+
+    Distances are sigmoids, in units of the crop."""
     left, top, right, bottom = answers[..., 1:].sigmoid().unbind(-1)
     x, y = token_centres(answers.shape[1], answers.device).unbind(-1)
     return torch.stack([x + (right - left) / 2, y + (bottom - top) / 2, left + right, top + bottom], -1)

@@ -27,11 +27,14 @@ MIXTURES = dict(
 
 
 def mixture_parts(names: Iterable[str]) -> list[tuple[str, str]]:
-    "Sets and splits of a mixture; a mixture's name stands for its parts. Raises `UsageError` for an unknown one."
+    """Sets and splits of a mixture; a mixture's name stands for its parts.
+
+    Raises `UsageError` for an unknown one."""
     known = [part for name in names for part in MIXTURES.get(name, [name])]
     if not known:
         choices = ", ".join(MIXTURES)
-        raise UsageError("a mixture needs at least one data set", f"give set:split names, or one of {choices}")
+        raise UsageError("a mixture needs at least one data set",
+                         f"give set:split names, or one of {choices}")
     return [parse_data(name) for name in known]
 
 # %% ../../nbs/43_training.mixture.ipynb #07547b91
@@ -41,9 +44,10 @@ def open_mixture(
 ) -> tuple[list, list[float]]:
     """Sources for `Pairs` and their shares, which sum to 1.
 
-    names: set:split, or a mixture's name; root: see `layouts.data_root`; weights: one per set, equal if not given.
-    A set that cannot be opened is left out, and `notify` gets a line about it; strict: that is an `InputError`.
-    Raises `UsageError` for unknown names or weights that do not fit, `InputError` if no set is left."""
+    names: set:split, or a mixture's name; root: see `layouts.data_root`; weights: one per set, equal if not
+    given. A set that cannot be opened is left out, and `notify` gets a line about it; strict: that is an
+    `InputError`. Raises `UsageError` for unknown names or weights that do not fit, `InputError` if no set is
+    left."""
     parts = mixture_parts(names)
     weights = np.ones(len(parts)) if weights is None else np.asarray(weights, float)
     if len(weights) != len(parts) or not (weights > 0).all() or not np.isfinite(weights).all():
@@ -60,7 +64,8 @@ def open_mixture(
                 raise
             notify(f"{name}:{split} is left out: {error.cause}")
     if not opened:
-        raise InputError("none of the data sets is there", "give --root FOLDER, and see what fastseqtrack doctor finds")
+        raise InputError("none of the data sets is there",
+                         "give --root FOLDER, and see what fastseqtrack doctor finds")
     shares = np.array([weight for _, weight in opened])
     shares = shares / shares.sum()
     if len(opened) < len(parts):
@@ -90,8 +95,10 @@ def hold_out(sequences: list[Sequence]) -> tuple[list[Sequence], list[Sequence]]
     return learned, [without_frames(one, slice(0, cut)) for one, cut in zip(sequences, cuts)]
 
 # %% ../../nbs/43_training.mixture.ipynb #b6313f15
-def time_loading(sequences, config: PairConfig = PairConfig(), count: int = 100, seed: int = 0) -> dict[str, float]:
-    "Pairs per second that one core makes of these sequences, and the shares of its time: draw, decode, crop, augment."
+def time_loading(sequences, config: PairConfig = PairConfig(), count: int = 100,
+                 seed: int = 0) -> dict[str, float]:
+    """Pairs per second that one core makes of these sequences, and the shares of its time: draw, decode,
+    crop, augment."""
     rng, spent = np.random.default_rng(seed), np.zeros(4)
     for _ in range(count):
         clock = [time.process_time()]
@@ -106,4 +113,5 @@ def time_loading(sequences, config: PairConfig = PairConfig(), count: int = 100,
         augment(*cropped, rng, config)
         clock.append(time.process_time())
         spent += np.diff(clock)
-    return dict(pairs_per_second=count / spent.sum(), **dict(zip(("draw", "decode", "crop", "augment"), spent / spent.sum())))
+    return dict(pairs_per_second=count / spent.sum(),
+                **dict(zip(("draw", "decode", "crop", "augment"), spent / spent.sum())))

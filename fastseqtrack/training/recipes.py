@@ -59,7 +59,8 @@ VIDEO = replace(
     NANO, pairs=1_000_000, ema_decay=0.9995,  # it still gains after several hundred thousand pairs
     data=replace(
         NANO_DATA, center_jitter=2.8, scale_jitter=0.33, full_difficulty_at=0, reuse=16,
-        contrast=0.18, cast=0.06, noise=0.15, blur=0.18, jpeg=0.2,  # real pictures have noise and blur of their own
+        # real pictures have noise and blur of their own
+        contrast=0.18, cast=0.06, noise=0.15, blur=0.18, jpeg=0.2,
     ),
 )
 
@@ -79,7 +80,8 @@ def check_recipe(recipe: Recipe) -> None:
         cause = f"{recipe.pairs} pairs make no step with batches of {recipe.batch}"
         raise UsageError(cause, f"give at least {max(recipe.batch, 1)} pairs, and a batch of at least 1")
     if recipe.seed < 0 or not recipe.lr > 0 or recipe.validation_pairs < 1:
-        cause = f"no training has seed {recipe.seed}, lr {recipe.lr}, {recipe.validation_pairs} validation pairs"
+        cause = (f"no training has seed {recipe.seed}, lr {recipe.lr}, {recipe.validation_pairs} validation "
+                 "pairs")
         raise UsageError(cause, "give a seed from 0, an lr above 0, at least one validation pair")
 
 # %% ../../nbs/44_training.recipes.ipynb #44bb0009

@@ -63,21 +63,27 @@ def warn_once(message: str) -> None:
 
 # %% ../../nbs/42_training.sampling.ipynb #a68270c5
 class Pairs(torch.utils.data.Dataset):
-    "`count` training pairs, each a function of (seed, index): uint8 pictures, and the target (4,) float32 cxcywh in the search crop."
+    """`count` training pairs, each a function of (seed, index): uint8 pictures, and the target (4,)
+    float32 cxcywh in the search crop."""
 
-    def __init__(self, sources, config: PairConfig = PairConfig(), count: int = 1 << 40, seed: int = 0, weights=None):
+    def __init__(self, sources, config: PairConfig = PairConfig(), count: int = 1 << 40, seed: int = 0,
+                 weights=None):
         self.sources, self.config, self.count, self.seed = list(sources), config, count, seed
         self.weights = np.ones(len(self.sources)) if weights is None else np.asarray(weights, float)
-        if not self.sources or len(self.weights) != len(self.sources) or any(not isinstance(s, World) and not len(s) for s in self.sources):
-            raise UsageError("training pairs need sources that are not empty, and a weight for each", "give Worlds or lists of sequences")
+        if not self.sources or len(self.weights) != len(self.sources) or any(not isinstance(s, World)
+            and not len(s) for s in self.sources):
+            raise UsageError("training pairs need sources that are not empty, and a weight for each",
+                             "give Worlds or lists of sequences")
 
     def __len__(self):
         return self.count
 
     def __getitem__(self, index: int) -> dict:
-        """search (H, W, 3), templates (T, h, w, 3), box (4,), redrawn: how many samples were given up for a bad file.
+        """search (H, W, 3), templates (T, h, w, 3), box (4,), redrawn: how many samples were given up for a
+        bad file.
 
-        Draws again, up to 100 times, where a target cannot be seen or a file cannot be read; then raises `InputError`."""
+        Draws again, up to 100 times, where a target cannot be seen or a file cannot be read; then raises
+        `InputError`."""
         rng, redrawn = np.random.default_rng((self.seed, index)), 0
         for attempt in range(100):
             sequence = self._sequence(rng, index, attempt)
@@ -89,12 +95,15 @@ class Pairs(torch.utils.data.Dataset):
                     redrawn += 1
                     continue
                 if (box[2:] > 1 / self.config.search).all():
-                    return dict(search=images[2], templates=np.stack(images[:2]), box=box.astype(np.float32), redrawn=redrawn)
-        raise InputError(f"pair {index}: no visible target in 100 draws, {redrawn} of which met a bad file", "check the training sequences")
+                    return dict(search=images[2], templates=np.stack(images[:2]), box=box.astype(np.float32),
+                                redrawn=redrawn)
+        raise InputError(f"pair {index}: no visible target in 100 draws, {redrawn} of which met a bad file",
+                         "check the training sequences")
 
     def _sequence(self, rng, index, attempt):
         "One sequence of one source. The numbers of a World run with the index: neighbours share textures."
-        source, c = self.sources[rng.choice(len(self.sources), p=self.weights / self.weights.sum())], self.config
+        source, c = self.sources[rng.choice(len(self.sources),
+                                            p=self.weights / self.weights.sum())], self.config
         if not isinstance(source, World):
             return source[rng.integers(len(source))]
         number, first = slot(index, c.reuse, c.slots)
@@ -105,5 +114,6 @@ class Pairs(torch.utils.data.Dataset):
         "Three frames of a sequence, cropped and augmented. A frame that is drawn twice is read once."
         drawn = draw_frames(visible, rng, self.config.max_gap)
         read = {index: sequence.frames[int(index)] for index in dict.fromkeys(drawn)}
-        cropped = crop_three([read[index] for index in drawn], np.asarray(sequence.boxes)[drawn], rng, self.config)
+        cropped = crop_three([read[index] for index in drawn], np.asarray(sequence.boxes)[drawn], rng,
+                             self.config)
         return augment(*cropped, rng, self.config)

@@ -188,7 +188,8 @@ def card(run: Run, preset: str, command: str) -> dict:
     curve = [dict(pairs=row["pairs"], iou=row["validation"]["iou"], ce=row["ce"][-1]) for row in thin]
     scores = run.log[-1]["validation"] if run.log else None  # None: stopped before the first report
     return dict(preset=preset, pairs=run.pairs, hours=round(run.seconds / 3600, 3), seed=run.recipe.seed,
-                validation=scores, **core.provenance(command, run.device), recipe=asdict(run.recipe), curve=curve)
+                validation=scores, **core.provenance(command, run.device), recipe=asdict(run.recipe),
+                curve=curve)
 
 # %% ../../nbs/45_training.trainer.ipynb #699c0b1e
 def write_run(run: Run, preset: str, out: Path, command: str) -> None:
@@ -230,9 +231,9 @@ def load_stem(model: nn.Module) -> None:
 def start_from(model: nn.Module, source: str | Path) -> None:
     """Begin with trained weights, as far as names and shapes agree: at least an encoder.
 
-    source: a checkpoint file, the name of shipped weights, `mae`, MAE's backbone from timm, or `stem`, the frozen
-    part of the hybrid stem alone.
-    Raises `InputError` for a file that is damaged or has no such encoder, `UsageError` for a wrong name."""
+    source: a checkpoint file, the name of shipped weights, `mae`, MAE's backbone from timm, or `stem`, the
+    frozen part of the hybrid stem alone. Raises `InputError` for a file that is damaged or has no such
+    encoder, `UsageError` for a wrong name."""
     if source in ("mae", "stem"):
         load_backbone(model.encoder) if source == "mae" else load_stem(model)
         return
@@ -262,7 +263,8 @@ def fit_to_model(recipe: Recipe, config: ModelConfig) -> Recipe:
 
 
 def open_run(
-    config: ModelConfig, out: Path, recipe: Recipe, device: str | torch.device, init_from: str | Path | None = None,
+    config: ModelConfig, out: Path, recipe: Recipe, device: str | torch.device, init_from: str | Path
+             | None = None,
     resume: bool = True, device_batch: int | None = None, bf16: bool | None = None,
 ) -> Run:
     "A new run, or the one that `out` holds. The crops take the sizes of the model."
@@ -371,11 +373,11 @@ def train(
 ) -> Path:
     """Train `preset` into the folder `out`, or go on with what it holds; returns the path of the weights.
 
-    sources, validation: Worlds or lists of sequences; weights: how often each source is drawn.
-    config, recipe: a model and a training that have no preset. changes: fields of the recipe; None keeps it.
-    minutes: stop, with a checkpoint, after that time. device_batch: pairs learned from at once.
-    init_from: see `start_from`. bf16: None computes in bfloat16 where that is faster.
-    Raises `UsageError` for settings that make no training, `InputError` if stopped, or `out` cannot be used."""
+    sources, validation: Worlds or lists of sequences; weights: how often each source is drawn. config,
+    recipe: a model and a training that have no preset. changes: fields of the recipe; None keeps it. minutes:
+    stop, with a checkpoint, after that time. device_batch: pairs learned from at once. init_from: see
+    `start_from`. bf16: None computes in bfloat16 where that is faster. Raises `UsageError` for settings that
+    make no training, `InputError` if stopped, or `out` cannot be used."""
     out, deadline = Path(out), time.monotonic() + 60 * minutes
     recipe = with_changes(recipe or RECIPES[checked_name(preset, RECIPES, "preset")], changes)
     check_plan(recipe, workers, threads, device_batch)
