@@ -30,8 +30,8 @@ def pick_box(image, color: str = "rgb"):
     height, width = frame.shape[:2]
     starts = dict(x=(0, width - 1, width // 3), y=(0, height - 1, height // 3), w=(1, width, -(-width // 3)),
                   h=(1, height, -(-height // 3)))
-    sliders = [widgets.IntSlider(min=low, max=high, value=at, description=name) for name,
-               (low, high, at) in starts.items()]
+    sliders = [widgets.IntSlider(min=low, max=high, value=at, description=name)
+               for name, (low, high, at) in starts.items()]
     preview = widgets.Image(format="png")
     panel = widgets.VBox([preview, *sliders])
 

@@ -17,8 +17,11 @@ PUBLIC = ["Tracker", "TrackResult", "create_model", "list_models", "load_checkpo
 
 # Run before the program under test: developers' tools, the network and the GPU are not there.
 BARREN = """
-import socket from importlib.machinery import PathFinder ABSENT = {"nbdev", "fastcore", "IPython",
-"ipywidgets", "execnb", "jupyterlab", "jupyter", "pytest", "hypothesis"} find_spec = PathFinder.find_spec
+import socket
+from importlib.machinery import PathFinder
+ABSENT = {"nbdev", "fastcore", "IPython", "ipywidgets", "execnb", "jupyterlab", "jupyter", "pytest",
+          "hypothesis"}
+find_spec = PathFinder.find_spec
 
 def find_nothing(name, path=None, target=None):
     return None if name.split(".")[0] in ABSENT else find_spec(name, path, target)
@@ -52,13 +55,16 @@ def settings() -> dict:
 def distribution(folder) -> dict:
     "What setup.py in `folder` tells setuptools, and the data files a wheel would carry."
     program = """
-import json from distutils.core import run_setup found = run_setup("setup.py", stop_after="init") build =
-found.get_command_obj("build_py") build.ensure_finalized() data = [name for _, _, _, names in build.data_files
-for name in names] modules = [".".join([*package.split("."), name][1:]) for package, name, _ in
-build.find_all_modules()] print(json.dumps(dict(requires=found.install_requires, extras=found.extras_require,
-scripts=found.entry_points["console_scripts"],
-                      python=str(found.python_requires), data=data, modules=modules,
-                      long=found.metadata.long_description)))
+import json
+from distutils.core import run_setup
+found = run_setup("setup.py", stop_after="init")
+build = found.get_command_obj("build_py")
+build.ensure_finalized()
+data = [name for _, _, _, names in build.data_files for name in names]
+modules = [".".join([*package.split("."), name][1:]) for package, name, _ in build.find_all_modules()]
+print(json.dumps(dict(requires=found.install_requires, extras=found.extras_require, data=data,
+                      modules=modules, scripts=found.entry_points["console_scripts"],
+                      python=str(found.python_requires), long=found.metadata.long_description)))
 """
     done = subprocess.run([sys.executable, "-c", "import setuptools\n" + program], cwd=folder,
                           capture_output=True, text=True)
@@ -110,13 +116,13 @@ def test_the_barren_world_is_barren(tmp_path):
 def test_imports_are_declared_requirements():
     declared = {re.split(r"[<>=]", word)[0] for word in settings()["requirements"].split()}
     declared |= {"cv2", "PIL", "fastseqtrack"} | set(sys.stdlib_module_names)
-    developers = {"book": {"execnb", "nbdev"}}
+    developers = {"book": {"execnb", "nbdev"}, "runtime": {"onnxruntime"}}  # extras: dev and fast
     for path in (ROOT / "fastseqtrack").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
         names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-        assert {name.split(".")[0] for name in names} <= declared | developers.get(path.stem,
-                                                                                   set()), path.name
+        allowed = declared | developers.get(path.stem, set())
+        assert {name.split(".")[0] for name in names} <= allowed, path.name
 
 
 def test_peers_are_reported_missing_beside_plain_opencv(tmp_path):
@@ -139,7 +145,7 @@ except InputError as error:
 def test_setup_says_what_settings_say(copy):
     known, found = settings(), distribution(copy)
     assert found["requires"] == [str(Requirement(word)) for word in known["requirements"].split()]
-    assert found["extras"] == {"dev": known["dev_requirements"].split()}
+    assert found["extras"] == {name: known[f"{name}_requirements"].split() for name in ("dev", "fast")}
     assert found["scripts"] == known["console_scripts"].split()
     assert found["python"] == f">={known['min_python']}"
     assert found["long"] == (copy / "README.md").read_text()

@@ -56,11 +56,11 @@ def wait_for(path: Path, process: subprocess.Popen) -> None:
 def same_state(a: Path, b: Path) -> bool:
     "Whether two states have the same bytes in everything but the times: weights, average, optimiser, steps."
     first, second = (read_state(path / STATE, torch.device("cpu")) for path in (a, b))
-    tensors = [torch.utils._pytree.tree_leaves([state[key]
-                                                for key in ("learner", "average", "optimizer", "steps")])
+    parts = ("learner", "average", "optimizer", "steps")
+    tensors = [torch.utils._pytree.tree_leaves([state[key] for key in parts])
                for state in (first, second)]
-    same = [torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x,
-            y in zip(*tensors, strict=True)]
+    same = [torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y
+            for x, y in zip(*tensors, strict=True)]
     return all(same)
 
 

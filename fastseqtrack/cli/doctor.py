@@ -81,8 +81,8 @@ def peer_trackers() -> list[Finding]:
     fix = ("pip uninstall -y opencv-python-headless opencv-python; pip install --force-reinstall "
            "opencv-contrib-python-headless")
     lacking = missing_peers()
-    return [Finding("packages", name, None if name in lacking else kind.factory, fix, needed=False) for name,
-            kind in PEERS.items()]
+    return [Finding("packages", name, None if name in lacking else kind.factory, fix, needed=False)
+            for name, kind in PEERS.items()]
 
 # %% ../../nbs/94_cli.doctor.ipynb #696e10b1
 def devices() -> list[Finding]:

@@ -122,8 +122,8 @@ PART = 15 * 2**20  # bytes; 16 MiB is the most a file may have
 def split(path: Path, size: int = PART) -> list[Path]:
     "Replace a file by numbered parts of at most `size` bytes."
     data = path.read_bytes()
-    parts = [write_whole(path.with_name(f"{path.name}.{i}"), data[start : start + size]) for i,
-             start in enumerate(range(0, len(data), size))]
+    parts = [write_whole(path.with_name(f"{path.name}.{i}"), data[start : start + size])
+             for i, start in enumerate(range(0, len(data), size))]
     path.unlink()
     return parts
 

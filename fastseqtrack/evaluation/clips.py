@@ -22,8 +22,8 @@ def read_clip_boxes(path) -> dict[int, list[float]]:
 
     Raises `InputError` if the file is not such a table of at least two."""
     try:
-        boxes = {int(frame): [float(value) for value in box] for frame,
-                 box in json.loads(Path(path).read_text())["boxes"].items()}
+        boxes = {int(frame): [float(value) for value in box]
+                 for frame, box in json.loads(Path(path).read_text())["boxes"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} holds no boxes by frame: {error}",
                          'write {"boxes": {"0": [x, y, w, h], "33": [x, y, w, h]}}') from None

@@ -177,5 +177,5 @@ def first_row_faults(results: list[RawResult], given: dict[str, np.ndarray]) -> 
         if len(raw.boxes) and not np.array_equal(raw.boxes[0], np.trunc(box)):
             doubts[first_row_doubt(raw.boxes[0], box)].append(raw.name)
     doubts.pop("", None)
-    return [f"{len(names)} of {len(results)} results, such as {names[0]}: {doubt}" for doubt,
-            names in doubts.items()]
+    return [f"{len(names)} of {len(results)} results, such as {names[0]}: {doubt}"
+            for doubt, names in doubts.items()]

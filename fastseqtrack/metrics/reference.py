@@ -56,10 +56,10 @@ def read_annotations(name: str, folder: Path) -> list[Annotation]:
                 part[sequence] = _numbers(archive.extractfile(member).read())
     boxes = {key: found["boxes"][key].reshape(-1, 4) for key in sorted(found["boxes"])}
     def marks(key):
-        return tuple(attribute for attribute,
-                     on in zip(LAYOUTS[name].attributes, found["att"][key], strict=True) if on)
-    return [Annotation(key, own, found["absent"][key][:len(own)] == 1, marks(key)) for key,
-            own in boxes.items()]
+        return tuple(attribute
+                     for attribute, on in zip(LAYOUTS[name].attributes, found["att"][key], strict=True) if on)
+    return [Annotation(key, own, found["absent"][key][:len(own)] == 1, marks(key))
+            for key, own in boxes.items()]
 
 # %% ../../nbs/55_metrics.reference.ipynb #bfdfc6e7
 KNOWN = {"hold": hold, "lag5": lag, "static": static}

@@ -137,7 +137,7 @@ def count(model: str | FastSeqTrack | SeqTrack) -> Complexity:
         "params_true": parameters(model),
         "macs_true": multiply_adds(model, tracking_pass, TRUE),
     }
-    parts = {f"{part}_{what}": number for what, by_part in counted.items() for part,
-             number in by_part.items()}
+    parts = {f"{part}_{what}": number for what, by_part in counted.items()
+             for part, number in by_part.items()}
     return Complexity(**parts,
                       **{f"overall_{what}": sum(by_part.values()) for what, by_part in counted.items()})

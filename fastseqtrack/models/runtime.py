@@ -314,8 +314,8 @@ def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: t
     if isinstance(model, SeqTrack):
         made = [model.predict(search, templates, window=window)]
     else:
-        made = [model.read(layer, state, window) for layer,
-                state in enumerate(model.states(search, templates))]
+        made = [model.read(layer, state, window)
+                for layer, state in enumerate(model.states(search, templates))]
     return torch.stack([one.words for one in made]), torch.stack([one.score for one in made])
 
 # %% ../../nbs/19a_models.runtime.ipynb #e499d9d5
@@ -393,8 +393,8 @@ def agrees(runtime: Eager, reference: Eager, count: int = 4) -> bool:
     for row in range(count):
         for tau in (0, 40):
             how = "host", ScoreAbove(tau)
-            ours, theirs = (one.predict(search[[row]], held[[row]], *how) for one,
-                            held in zip((runtime, reference), kept))
+            ours, theirs = (one.predict(search[[row]], held[[row]], *how)
+                            for one, held in zip((runtime, reference), kept))
             close = (ours.score.cpu() - theirs.score.cpu()).abs().max() < 1e-3
             if not (close and torch.equal(ours.words.cpu(), theirs.words.cpu())):
                 return False

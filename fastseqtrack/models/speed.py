@@ -56,5 +56,5 @@ def measure_speed(cases=TABLE1_CASES, device="auto", dtype="float32", frames: in
             if turn >= warmup:
                 times[case].append(took)
     medians = {case: sorted(taken)[len(taken) // 2] for case, taken in times.items()}
-    return [dict(case._asdict(), ms=ms, fps=1000 / ms, frames=frames, dtype=dtype) for case,
-            ms in medians.items()]
+    return [dict(case._asdict(), ms=ms, fps=1000 / ms, frames=frames, dtype=dtype)
+            for case, ms in medians.items()]
