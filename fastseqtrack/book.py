@@ -151,7 +151,7 @@ class Rules:
     module: int = 500
     function: int = 40  # lines, docstring included
     directives: tuple = ("default_exp", "export", "exports", "hide", "slow", "gpu", "data", "notest")
-    opening: str = r"# .+\n+> .+\n+\*Where it stands:\*"  # title, the module's docstring, the place in the chain
+    opening: str = r"# .+\n+> .+\n+\*Where it stands:\*"  # title, module's docstring, place
 
 # %% ../nbs/98_book.ipynb #eb234ce9
 def code_lengths(cells: Iterable[dict]) -> list[int]:

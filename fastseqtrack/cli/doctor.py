@@ -113,7 +113,7 @@ def weights_finding(name: str, path: Path) -> Finding:
 
     fix = "train it (fastseqtrack train), or pass --checkpoint FILE (for seqtrack_b256 an official .pth.tar)"
     if not path.is_file():
-        return Finding("weights", name, None, fix, needed=name.endswith("nano"))
+        return Finding("weights", name, None, fix, needed=not name.endswith("b256"))
     try:
         card = read_card(path)
         if not isinstance(card, dict):
