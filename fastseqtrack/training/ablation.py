@@ -58,7 +58,7 @@ START = WEIGHTS / "seqtrack_nano.safetensors"  # its encoder alone is taken
 
 def recipe_of(variant: Variant, pairs: int = PAIRS, seed: int = 0) -> Recipe:
     """The training of a variant: the nano recipe, shortened, on a world that is hard from the start, as
-    the encoder knows it."""
+    the encoder has learned it."""
     nano = RECIPES["fastseqtrack_nano"]
     return replace(nano, pairs=pairs, seed=seed, loss=replace(nano.loss, giou=variant.giou),
                    data=replace(nano.data, full_difficulty_at=0))

@@ -24,7 +24,7 @@ class PairConfig:
     search_factor: float = 4.0  # side of the crop / sqrt(w h)
     template_factor: float = 4.0
     max_gap: int = 400  # frames between a base frame and the three drawn around it, either way
-    center_jitter: float = 3.5  # the target may be anywhere in the region, so its place says nothing
+    center_jitter: float = 3.5  # the target may be anywhere in the region, so its place is no clue
     scale_jitter: float = 0.5  # deviation of the log of width and height: the last box was never exact
     grey: float = 0.05  # chance that all three pictures lose their colour
     flip: float = 0.5  # chance of a mirror, once for all three together, once more for each

@@ -44,7 +44,7 @@ def target_words(logits: torch.Tensor, boxes: torch.Tensor, vocabulary: Vocabula
 
 
 def word_loss(logits: torch.Tensor, words: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
-    """Cross-entropy of (L, B, 4 or 5, V) logits against (B, 4 or 5) words, one value an exit: (L,).
+    """Cross-entropy of (L, B, 4 or 5, V) logits against (B, 4 or 5) words, one value per exit: (L,).
 
     Mean over the batch."""
     # (L, B, 4)
@@ -103,7 +103,7 @@ class DenseHead(nn.Linear):
 
 
 def dense_boxes(answers: torch.Tensor) -> torch.Tensor:
-    """The cxcywh box each search token speaks for: (B, Ns, 5) -> (B, Ns, 4).
+    """The cxcywh box that each search token predicts: (B, Ns, 5) -> (B, Ns, 4).
 
     Distances are sigmoids, in units of the crop."""
     left, top, right, bottom = answers[..., 1:].sigmoid().unbind(-1)
