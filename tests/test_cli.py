@@ -38,7 +38,7 @@ def finish(*words):
 @pytest.fixture(scope="module")
 def media(tmp_path_factory):
     folder = tmp_path_factory.mktemp("media")
-    save_checkpoint(create_model("fastseqtrack_nano"), folder / "weights.safetensors")
+    save_checkpoint(create_model("fastseqtrack_drawn"), folder / "weights.safetensors")
     with VideoFile(folder / "long.mp4", fps=25) as film:
         for number in range(1500):
             film.write(np.roll(RAMP, number % 128, axis=1))

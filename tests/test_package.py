@@ -161,7 +161,7 @@ def test_a_wheel_carries_what_a_user_needs(root):
     found = distribution(root)
     data = {Path(name).relative_to("fastseqtrack").as_posix() for name in names if not name.endswith(".py")}
     assert set(found["data"]) & data == {name for name in data if not name.startswith("weights/ablation_")}
-    assert {"weights/fastseqtrack_nano.safetensors", "weights/seqtrack_nano.json",
+    assert {"weights/fastseqtrack_drawn.safetensors", "weights/seqtrack_drawn.json",
             "py.typed"} <= set(found["data"])
     files = [root / "fastseqtrack" / name for name in found["data"]]
     assert sum(len(zlib.compress(path.read_bytes()))
@@ -173,7 +173,7 @@ def test_shipped_weights_are_small_and_have_a_card(root):
     from fastseqtrack.training.ablation import VARIANTS
     weights = sorted((root / "fastseqtrack" / "weights").glob("*.safetensors"))
     ablation = {f"ablation_{key}" for key in VARIANTS}
-    assert {path.stem for path in weights} == {"fastseqtrack_nano", "fastseqtrack_video", "seqtrack_nano",
+    assert {path.stem for path in weights} == {"fastseqtrack_drawn", "fastseqtrack_nano", "seqtrack_drawn",
                                                *ablation}
     assert sum(path.stat().st_size for path in weights) <= 40e6
     for path in weights:
@@ -187,7 +187,7 @@ def test_committed_records_are_of_the_shipped_weights(root):
     of nothing we ship."""
     from fastseqtrack.evaluation.records import open_entry, read_lines
     records, expected, found = root / "figures" / "records", {}, {}
-    models = [*records.glob("ablation-test/ablation_*.jsonl"), *records.glob("synthetic-test/*_nano.jsonl"),
+    models = [*records.glob("ablation-test/ablation_*.jsonl"), *records.glob("synthetic-test/*_drawn.jsonl"),
               *records.glob("exits/*.jsonl")]
     # weights of further seeds do not ship
     for path in sorted(path for path in models if not re.search(r"_s[1-9]\d*$", path.stem)):
@@ -203,5 +203,5 @@ def test_committed_records_are_of_the_shipped_weights(root):
     for path in sorted((records / "attention").glob("*.json")):
         expected[path], found[path] = open_entry(path.stem,
             exit="none").version, json.loads(path.read_text(encoding="utf-8"))["version"]
-    assert {path.stem for path in found} >= {"fastseqtrack_nano", "seqtrack_nano"}
+    assert {path.stem for path in found} >= {"fastseqtrack_drawn", "seqtrack_drawn"}
     assert not [path.relative_to(records).as_posix() for path in found if found[path] != expected[path]]

@@ -21,10 +21,10 @@ from fastseqtrack.models.presets import preset
 from fastseqtrack.training.augment import PairConfig
 from fastseqtrack.training.recipes import RECIPES
 from fastseqtrack.training.trainer import train
-recipe = RECIPES["fastseqtrack_nano"]
+recipe = RECIPES["fastseqtrack_drawn"]
 data = replace(recipe.data, rendered=2, slots=8, length=10)
 recipe = replace(recipe, pairs=int(sys.argv[2]), batch=4, report=8, validation_pairs=2, warmup=5, data=data)
-config = preset("fastseqtrack_nano", search=64, template=32, encoder_depth=1)
+config = preset("fastseqtrack_drawn", search=64, template=32, encoder_depth=1)
 print("ready", flush=True)
 try:
     train("tiny", sys.argv[1], config=config, recipe=recipe, workers=int(sys.argv[3]), threads=1,

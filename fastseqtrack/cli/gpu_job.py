@@ -38,7 +38,7 @@ class Job:
     trains: str = "fastseqtrack_nano"  # one preset a job: its state is most of the folder
     workers: int = 1
     pairs: int = 4_000_000  # in all, over as many jobs as it takes
-    checks: tuple = ("fastseqtrack_nano", "seqtrack_nano", "fastseqtrack_b256", "seqtrack_b256")
+    checks: tuple = ("fastseqtrack_drawn", "seqtrack_drawn", "fastseqtrack_b256", "seqtrack_b256")
     frames: int = 50  # timed a model and exit
     started: float = field(default_factory=time.monotonic)
     parts: dict = field(default_factory=dict)  # name -> what it found, or its error

@@ -113,7 +113,7 @@ def write_first_frame(source, path: str) -> None:
 @click.option("--first-frame", type=click.Path(dir_okay=False),
               help="Write the first frame with a grid as PNG, and stop.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object that sums up the run.")
-@click.option("--model", default="fastseqtrack_video",
+@click.option("--model", default="fastseqtrack_nano",
               help="A preset, or a file of weights that were trained here.")
 @click.option("--checkpoint", type=click.Path(),
               help="Other weights for the preset, such as SeqTrack's .pth.tar.")

@@ -35,7 +35,7 @@ def check_what(preset: str | None, ablation: bool, only: str | None, recipe: obj
     "Raise `click.UsageError` unless a preset or the ablation is asked for, and no more of it than it takes."
     if bool(preset) == ablation:
         raise click.UsageError("there is nothing to train, or two things\n  fix: give a preset, such as "
-                               "fastseqtrack_nano, or --ablation")
+                               "fastseqtrack_drawn, or --ablation")
     if only and not ablation:
         raise click.UsageError("--only names a model of the ablation\n  fix: give --ablation with it")
     if ablation and recipe:
@@ -148,9 +148,9 @@ def train(preset, out, ablation, only, data, weight, strict, validation, root, *
     the card.
 
     \b
-    fastseqtrack train fastseqtrack_nano --out runs/nano --minutes 60
-    fastseqtrack train fastseqtrack_video --out run --init-from stem --root /data --data photographic:train
-    fastseqtrack train fastseqtrack_nano --out runs/mine --data folder:my_videos
+    fastseqtrack train fastseqtrack_drawn --out runs/nano --minutes 60
+    fastseqtrack train fastseqtrack_nano --out run --init-from stem --root /data --data photographic:train
+    fastseqtrack train fastseqtrack_drawn --out runs/mine --data folder:my_videos
     fastseqtrack train --ablation --out runs/ablation
     fastseqtrack train fastseqtrack_b256 --out run --data paper --root /data --init-from mae --workers 16
     """

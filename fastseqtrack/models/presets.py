@@ -41,9 +41,10 @@ VIDEO = replace(
 PRESETS = {
     "fastseqtrack_b256": ModelConfig(),
     "seqtrack_b256": ModelConfig(method="SeqTrack", tokens=TokenConfig(tracking=0), update_interval=None),
-    "fastseqtrack_nano": NANO,
-    "fastseqtrack_video": VIDEO,
-    "seqtrack_nano": replace(
+    "fastseqtrack_drawn": NANO,
+    "fastseqtrack_nano": VIDEO,
+    "seqtrack_nano": replace(VIDEO, method="SeqTrack", tokens=replace(VIDEO.tokens, tracking=0)),
+    "seqtrack_drawn": replace(
         NANO, method="SeqTrack", tokens=replace(NANO_TOKENS, tracking=0), ok_threshold=1.82,
                              update_threshold=1.82
     ),

@@ -24,7 +24,7 @@ from .tables import SMALL_WORLD, Drawn, Evidence, sources_of, write_csv
 # %% ../../nbs/76_paper.figure3.ipynb #4b25ccae
 ATTRIBUTES = LAYOUTS["vasttrack"].attributes  # in the order of VastTrack's toolkit
 # data, and whose rank is stated
-FIGURE3 = (("vasttrack-test", "fastseqtrack_b256"), (SMALL_WORLD, "fastseqtrack_nano"))
+FIGURE3 = (("vasttrack-test", "fastseqtrack_b256"), (SMALL_WORLD, "fastseqtrack_drawn"))
 
 
 def tracked(data: str = SMALL_WORLD, folder=None) -> tuple[dict, dict]:

@@ -43,7 +43,7 @@ def figure_style():
 # %% ../../nbs/75_paper.figures.ipynb #073e384d
 PALETTE = sns.color_palette("colorblind", 10)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-STYLES = {"fastseqtrack_nano": (PALETTE[0], "-"), "seqtrack_nano": (PALETTE[3], "--"),
+STYLES = {"fastseqtrack_drawn": (PALETTE[0], "-"), "seqtrack_drawn": (PALETTE[3], "--"),
           "opencv-csrt": (PALETTE[2], "-."), "opencv-kcf": (PALETTE[1], ":"), "opencv-mil": (PALETTE[4],
                                                                                              DASHES[4]),
           "fastseqtrack_b256": (PALETTE[9], "-"), "seqtrack_b256": (PALETTE[5], "--")}

@@ -39,7 +39,7 @@ def merge_list(entries, path, keys: tuple[str, ...]) -> list[dict]:
     return merged
 
 # %% ../../nbs/71_paper.tables.ipynb #081be001
-TRACKERS = ("fastseqtrack_nano", "seqtrack_nano", "opencv-csrt", "opencv-kcf")  # of the small-scale table
+TRACKERS = ("fastseqtrack_drawn", "seqtrack_drawn", "opencv-csrt", "opencv-kcf")  # of the small-scale table
 SMALL_WORLD = "synthetic-test"  # the folder of its records
 NO_RECORDS = "no records yet: `fastseqtrack reproduce --full` makes them"
 

@@ -215,7 +215,7 @@ def is_faster(found: Findings) -> Verdict:
     large = pair[0]["fps"] / pair[1]["fps"] if all(pair) else None
     if large and all(map(is_gpu, pair)):
         return decide(large >= CLOSE * paper, {"": f"{large:.2f}", "on": pair[0]["device"]}, ALONE, pair)
-    nano = [[*found.records.get(name, {}).values()] for name in ("fastseqtrack_nano", "seqtrack_nano")]
+    nano = [[*found.records.get(name, {}).values()] for name in ("fastseqtrack_drawn", "seqtrack_drawn")]
     if not all(nano):
         return decide(None, {}, undecided=NO_GPU)
     rates = [sum(r.frames - 1 for r in records) / sum(r.seconds for r in records) for records in nano]

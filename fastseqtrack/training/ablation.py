@@ -38,7 +38,7 @@ class Variant:
 def variants() -> dict[str, Variant]:
     """The models of Table 3 by number, each made from the one it builds on; and #4 with words for the
     top-left corner."""
-    v = {"0": Variant("Baseline", None, preset("seqtrack_nano", update_interval=None), giou=0.0)}
+    v = {"0": Variant("Baseline", None, preset("seqtrack_drawn", update_interval=None), giou=0.0)}
     v["1"] = v["0"].step("+GIoU Loss", "0", giou=LossConfig().giou)
     v["2"] = v["1"].step("Auto-regressive→One-pass", "1", method="FastSeqTrack", queries="learned",
                          exits="none")
@@ -53,13 +53,13 @@ VARIANTS = variants()
 
 # %% ../../nbs/47_training.ablation.ipynb #1e56f1ad
 PAIRS = 81_920  # twelve to twenty-five minutes of one CPU thread for each variant, by the kind of CPU
-START = WEIGHTS / "seqtrack_nano.safetensors"  # its encoder alone is taken
+START = WEIGHTS / "seqtrack_drawn.safetensors"  # its encoder alone is taken
 
 
 def recipe_of(variant: Variant, pairs: int = PAIRS, seed: int = 0) -> Recipe:
     """The training of a variant: the nano recipe, shortened, on a world that is hard from the start, as
     the encoder has learned it."""
-    nano = RECIPES["fastseqtrack_nano"]
+    nano = RECIPES["fastseqtrack_drawn"]
     return replace(nano, pairs=pairs, seed=seed, loss=replace(nano.loss, giou=variant.giou),
                    data=replace(nano.data, full_difficulty_at=0))
 

@@ -68,9 +68,10 @@ VIDEO = replace(
 RECIPES = dict(
     fastseqtrack_b256=Recipe(),
     seqtrack_b256=Recipe(loss=LossConfig(giou=0.0)),  # the baseline: cross-entropy alone (Table 3, #0)
-    fastseqtrack_nano=NANO,
-    fastseqtrack_video=VIDEO,
-    seqtrack_nano=replace(NANO, loss=LossConfig(giou=0.0, dense=10.0)),
+    fastseqtrack_drawn=NANO,
+    fastseqtrack_nano=VIDEO,
+    seqtrack_nano=replace(VIDEO, loss=LossConfig(giou=0.0, dense=10.0)),
+    seqtrack_drawn=replace(NANO, loss=LossConfig(giou=0.0, dense=10.0)),
 )
 
 # %% ../../nbs/44_training.recipes.ipynb #44bb0008

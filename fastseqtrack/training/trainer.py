@@ -221,8 +221,8 @@ STEM = "encoder.tokens.stem."
 def load_stem(model: nn.Module) -> None:
     "Copy the frozen features of the hybrid stem. Raises `InputError` if the model has another stem."
     if not isinstance(model.encoder.tokens.stem, HybridStem):
-        raise InputError("this model has no hybrid stem to load", "use fastseqtrack_video, or another start")
-    shipped, _ = read_checkpoint(weights_file("fastseqtrack_video"))
+        raise InputError("this model has no hybrid stem to load", "use fastseqtrack_nano, or another start")
+    shipped, _ = read_checkpoint(weights_file("fastseqtrack_nano"))
     frozen = {name: value.float() for name, value in shipped.items()
               if name.startswith(STEM) and "project" not in name}
     model.load_state_dict(frozen, strict=False)
