@@ -45,7 +45,9 @@ class AllExits(nn.Module):
 def open_all_exits(name: str, device="cpu", weights=None) -> Entry:
     "A FastSeqTrack by name, at full depth, whose model remembers every exit. Raises as `open_entry`."
     entry = open_entry(name, device, weights, exit="none")
-    entry.tracker.model = AllExits(entry.tracker.model)
+    model = AllExits(entry.tracker.model)
+    entry.tracker.model = model
+    entry.tracker.runtime.model = model  # what the loop runs
     return entry
 
 
