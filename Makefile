@@ -36,7 +36,8 @@ ablation: $(READY)  ## train the models of Table 3 into runs/ablation, one after
 	$(TRACK) train --ablation --out runs/ablation
 
 test: $(READY)  ## the chapters' own tests, then tests/
-	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/nbdev_test --timing
+	@# A process per chapter: a loader forked beside another chapter's threads would wait for them without end.
+	ls nbs/[0-9]*.ipynb nbs/index.ipynb | OMP_NUM_THREADS=$(TEST_THREADS) xargs -P 2 -n 1 $(BIN)/nbdev_test --path
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -q tests
 
 # On an offline node: no installation, the package runs from the checkout.
