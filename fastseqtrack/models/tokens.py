@@ -92,8 +92,9 @@ class HybridStem(nn.Module):
         return (self.features(images * self.scale + self.shift) - self.mean) / self.deviation
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        "(B, 3, H, W) -> (B, D, H/16, W/16)."
-        return self.project(self.describe(images))
+        "(B, 3, H, W), or what `describe` made of them (B, 112, H/16, W/16) -> (B, D, H/16, W/16)."
+        features = images if images.shape[1] == FEATURES else self.describe(images)
+        return self.project(features)
 
 
 STEMS = {"patch": patch_stem, "conv": conv_stem, "hybrid": HybridStem}

@@ -301,7 +301,9 @@ def training_batches(run: Run, sources: list | None, workers: int, weights=None)
     cv2.setNumThreads(1)  # before the workers are forked: a copied pool of threads has no threads, and waits
     part = math.gcd(share, 32)  # what one worker makes at a time: it meets its own synthetic sequences again
     indices, on_gpu = pair_indices(recipe, run.pairs), run.device.type == "cuda"
-    loader = DataLoader(pairs, part, sampler=indices, num_workers=workers, pin_memory=on_gpu)
+    stem = None if on_gpu else run.learner.model.encoder.tokens.stem
+    loader = DataLoader(pairs, part, sampler=indices, num_workers=workers, pin_memory=on_gpu,
+                        collate_fn=step.Collate(stem, run.bf16))
     for parts in zip(*[iter(loader)] * (share // part)):
         yield {name: torch.cat([one[name] for one in parts]) for name in parts[0]}
 
