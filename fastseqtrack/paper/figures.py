@@ -44,6 +44,7 @@ def figure_style():
 PALETTE = sns.color_palette("colorblind", 10)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 STYLES = {"fastseqtrack_drawn": (PALETTE[0], "-"), "seqtrack_drawn": (PALETTE[3], "--"),
+          "fastseqtrack_nano": (PALETTE[0], "-"), "opencv-nano": (PALETTE[3], "-"),
           "opencv-csrt": (PALETTE[2], "-."), "opencv-kcf": (PALETTE[1], ":"), "opencv-mil": (PALETTE[4],
                                                                                              DASHES[4]),
           "fastseqtrack_b256": (PALETTE[9], "-"), "seqtrack_b256": (PALETTE[5], "--")}
@@ -160,8 +161,8 @@ def success_data(records: dict, truths: dict) -> pd.DataFrame:
     return data
 
 
-def success_figure(data: pd.DataFrame, title: str):
-    "The success plot of `success_data`."
+def success_figure(data: pd.DataFrame, title: str, measure: str = "AO"):
+    "The success plot of `success_data`; the legend ranks by what `attrs` holds, which `measure` names."
     styles = tracker_styles(data.attrs)
     with figure_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 2.9), layout="constrained")
@@ -170,7 +171,7 @@ def success_figure(data: pd.DataFrame, title: str):
             axis.plot(data.threshold, data[tracker], color=color, linestyle=dashes,
                       label=f"[{ao:.1f}] {tracker}")
         axis.set(xlim=(0, 1), ylim=(0, 100), xlabel="overlap threshold", ylabel="success (%)", title=title)
-        figure.legend(title="[AO] tracker", loc="outside lower center", ncols=2, handlelength=2.6)
+        figure.legend(title=f"[{measure}] tracker", loc="outside lower center", ncols=2, handlelength=2.6)
         sns.despine(figure)
     return figure
 
