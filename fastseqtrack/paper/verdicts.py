@@ -190,7 +190,8 @@ def exit_parameters(kind: str) -> int:
 
 def count_models() -> pd.DataFrame:
     "Counts of FastSeqTrack (`fast`) and SeqTrack (`base`), the difference, and it and `fast` in percent."
-    counts = pd.DataFrame(dict(fast=counts_of("fastseqtrack_b256"), base=counts_of("seqtrack_b256")), dtype=float)
+    fast, base = counts_of("fastseqtrack_b256"), counts_of("seqtrack_b256")
+    counts = pd.DataFrame(dict(fast=fast, base=base), dtype=float)
     with torch.device("meta"):
         weights = dict(build(preset("fastseqtrack_b256")).named_parameters())
     counts.loc["tokens"] = weights["encoder.tokens.tracking"].numel(), 0
