@@ -116,7 +116,8 @@ def test_the_barren_world_is_barren(tmp_path):
 def test_imports_are_declared_requirements():
     declared = {re.split(r"[<>=]", word)[0] for word in settings()["requirements"].split()}
     declared |= {"cv2", "PIL", "fastseqtrack"} | set(sys.stdlib_module_names)
-    developers = {"book": {"execnb", "nbdev"}, "runtime": {"onnxruntime"}}  # extras: dev and fast
+    developers = {"book": {"execnb", "nbdev"}, "runtime": {"onnxruntime"},  # extras: dev and fast
+                  "export": {"onnx", "onnxruntime"}}
     for path in (ROOT / "fastseqtrack").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}

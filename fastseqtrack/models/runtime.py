@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'GRAPH_VERSION', 'RUNTIMES', 'AUTO_LIMIT', 'torch_threads', 'matrix_precision', 'Eager', 'test_pictures',
-           'TemplateStage', 'FirstStage', 'LayerStage', 'SeqTrackStage', 'stages_of', 'export_stage', 'cache_folder',
+           'TemplateStage', 'FirstStage', 'LayerStage', 'SeqTrackStage', 'stages_of', 'record', 'cache_folder',
            'graph_digest', 'export_stages', 'onnx_library', 'open_session', 'run_stages', 'Onnx', 'all_exits',
-           'Compile', 'Graph', 'agrees', 'open_runtime']
+           'Compile', 'Graph', 'OneGraph', 'agrees', 'open_runtime']
 
 # %% ../../nbs/19a_models.runtime.ipynb #e08dbecc
 import hashlib
@@ -185,17 +185,17 @@ def stages_of(model: FastSeqTrack | SeqTrack, window: bool, batch: int = 1) -> d
     return stages
 
 
-def export_stage(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str], path: Path) -> Path:
-    "Record one stage as an ONNX file, in one step."
+def record(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str]) -> bytes:
+    "The ONNX graph of one run of a module on these inputs, as the content of a file."
     with (tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(),
           torch.inference_mode(False), torch.no_grad()):
         warnings.simplefilter("ignore")  # the exporter warns about constants, which are what we want
-        partial = Path(folder, "stage.onnx")
+        partial = Path(folder, "graph.onnx")
         # The exporter by tracing: ten times faster than the newer one, and the sizes here are constants
         # anyway.
-        torch.onnx.export(module, tuple(inputs.values()), str(partial), input_names=[*inputs],
+        torch.onnx.export(module.eval(), tuple(inputs.values()), str(partial), input_names=[*inputs],
                           output_names=outputs, dynamo=False, opset_version=17)
-        return write_whole(path, partial.read_bytes())
+        return partial.read_bytes()
 
 # %% ../../nbs/19a_models.runtime.ipynb #ba7511ac
 GRAPH_VERSION = 1  # raise it when a stage changes
@@ -228,7 +228,7 @@ def export_stages(model: FastSeqTrack | SeqTrack, folder: Path, window: bool = T
     for name, (module, inputs, outputs) in stages_of(model, window, batch).items():
         paths[name] = Path(folder) / f"{digest}-b{batch}-{name}.onnx"
         if not paths[name].is_file():
-            export_stage(module.eval(), inputs, outputs, paths[name])
+            write_whole(paths[name], record(module, inputs, outputs))
     return paths
 
 # %% ../../nbs/19a_models.runtime.ipynb #ec3b3c82
@@ -315,7 +315,7 @@ def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: t
         made = [model.predict(search, templates, window=window)]
     else:
         made = [model.read(layer, state, window)
-                for layer, state in enumerate(model.states(search, templates))]
+                for layer, state in enumerate(model.states(search, templates)) if layer >= model.head.first]
     return torch.stack([one.words for one in made]), torch.stack([one.score for one in made])
 
 # %% ../../nbs/19a_models.runtime.ipynb #e499d9d5
@@ -378,6 +378,27 @@ class Graph(Compile):
         with torch.cuda.graph(graph):
             outputs = all_exits(model, search, kept, window)
         return graph, (search, kept), outputs
+
+# %% ../../nbs/19a_models.runtime.ipynb #7cfce32d
+class OneGraph(nn.Module):
+    "A network as one function: bytes of two kinds of crops in, the boxes and scores of all exits out."
+
+    def __init__(self, model: FastSeqTrack | SeqTrack, window: bool = True):
+        super().__init__()
+        self.model, self.window = model, window
+
+    def forward(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        "search (S, S, 3) uint8, templates (2, t, t, 3) uint8 -> boxes (E, 4) cxcywh in [0, 1], scores (E,)."
+        images = normalize(search)[None], normalize(templates)[None]  # a batch of one
+        words, scores = all_exits(self.model, *images, self.window)
+        return self.model.config.vocabulary.boxes(words[:, 0]), scores[:, 0]
+
+    def record(self) -> bytes:
+        "Its graph as the content of an ONNX file."
+        sizes = self.model.config.tokens
+        inputs = dict(search=torch.zeros(sizes.search, sizes.search, 3, dtype=torch.uint8),
+                      templates=torch.zeros(2, sizes.template, sizes.template, 3, dtype=torch.uint8))
+        return record(self, inputs, ["boxes", "scores"])
 
 # %% ../../nbs/19a_models.runtime.ipynb #6e163862
 RUNTIMES: dict[str, type[Eager]] = {kind.name: kind for kind in (Eager, Onnx, Compile, Graph)}
