@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import torch
 
+from .core import UsageError
+
 # %% ../nbs/01_boxes.ipynb #ac1bfb04
 def _stack(values, like):
     "Stack four arrays along a new last axis, in the library of `like`."
@@ -97,9 +99,15 @@ def clip_box(box, height: int, width: int, margin: int = 10):
 
 # %% ../nbs/01_boxes.ipynb #09114c39
 def draw_box(image, box, color=(255, 0, 0), label: str | None = None):
-    "A copy of an RGB uint8 image with an xywh box, and a label above it."
+    """A copy of an RGB uint8 image with an xywh box, and a label above it.
+
+    Raises `UsageError` for a box that is not four finite numbers."""
     canvas = np.ascontiguousarray(image).copy()
-    x1, y1, x2, y2 = np.round(xywh_to_xyxy(box)).astype(int).tolist()
+    values = np.asarray(box, np.float64)
+    if values.shape != (4,) or not np.isfinite(values).all():
+        raise UsageError(f"the box {box!r} cannot be drawn", "give x, y, width and height, all finite")
+    # OpenCV takes no larger numbers
+    x1, y1, x2, y2 = np.round(xywh_to_xyxy(values)).clip(-1e6, 1e6).astype(int).tolist()
     thickness = max(1, round(min(canvas.shape[:2]) / 160))
     cv2.rectangle(canvas, (x1, y1), (x2, y2), color, thickness)
     if label:

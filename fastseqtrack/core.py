@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'CHECKOUT', 'WEIGHTS', 'DEVICES', 'InputError', 'UsageError', 'checked_name', 'raises', 'figures_dir',
-           'write_whole', 'write_json', 'check_outputs', 'seed_everything', 'resolve_device', 'device_label', 'commit',
-           'provenance', 'progress', 'show']
+           'write_whole', 'write_json', 'same_file', 'check_output', 'check_outputs', 'seed_everything',
+           'resolve_device', 'device_label', 'commit', 'provenance', 'progress', 'show']
 
 # %% ../nbs/00_core.ipynb #e8ea6c38
 import difflib
 import json
+import mimetypes
 import os
 import platform
 import random
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -91,26 +92,42 @@ def write_json(path, value) -> Path:
     return write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 # %% ../nbs/00_core.ipynb #0ff50002
-def check_outputs(outputs: dict[str, object], source=None) -> None:
-    """Raise `UsageError` unless these files, {option: path or None}, may be written.
+def same_file(one: str | Path, other: str | Path) -> bool:
+    "Whether two paths lead to one file, or would: symbolic and hard links count."
+    with suppress(OSError):  # one of them is not there, or leads to itself
+        if os.path.samefile(one, other):
+            return True
+    return os.path.realpath(one) == os.path.realpath(other)
 
-    Each must be a name in a folder that can be written to, no other output, not the source or a file in the
-    source's folder, and where it exists, a regular file."""
-    named = {option: Path(path) for option, path in outputs.items() if path is not None}
-    source = Path(source).resolve() if isinstance(source, str | Path) else None
-    taken: dict[Path, str] = {}
-    for option, path in named.items():
-        place = path.resolve()
-        if str(path) in ("", "."):
-            raise UsageError(f"{option} is empty", "give a file name; is a shell variable unset?")
-        if place in taken:
-            raise UsageError(f"{option} and {taken[place]} are one file, {path}", "give each its own name")
-        if place == source or source in place.parents and place.exists():
+
+def check_output(option: str, path: Path, inputs: list[Path]) -> None:
+    "Raise `UsageError` unless `path` names a regular file, or none yet, and none of the `inputs`."
+    if str(path) in ("", ".", "-"):
+        raise UsageError(f"{option} names no file", "give a file name; is a shell variable unset?")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} {path} is no regular file", "give the name of a file")
+    is_picture = (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
+    for given in inputs:  # a new picture in a folder of frames would be its next frame
+        inside = given.is_dir() and os.path.realpath(given) in map(str, Path(os.path.realpath(path)).parents)
+        if same_file(path, given) and given.exists() or inside and (path.exists() or is_picture):
             raise UsageError(f"{option} {path} is what is to be read",
                              "give another name: it would be overwritten")
-        if place.exists() and not place.is_file():
-            raise UsageError(f"{option} {path} is no regular file", "give the name of a file")
-        taken[place] = option
+
+# %% ../nbs/00_core.ipynb #0ff50005
+def check_outputs(outputs: dict[str, object], *inputs: object) -> None:
+    """Raise `UsageError` unless these files, {option: path or None}, may be written.
+
+    inputs: what is read. Paths are compared, a folder with all that is in it; others are passed over."""
+    read = [Path(str(given).removeprefix("file://")) for given in inputs if isinstance(given, str | Path)]
+    taken: dict[str, Path] = {}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        check_output(option, Path(path), read)
+        for other, place in taken.items():
+            if same_file(path, place):
+                raise UsageError(f"{option} and {other} are one file, {path}", "give each its own name")
+        taken[option] = Path(path)
 
 # %% ../nbs/00_core.ipynb #ee7258e1
 def seed_everything(seed: int) -> np.random.Generator:
@@ -179,9 +196,14 @@ def progress(items: Iterable, what: str, total: int | None = None) -> Iterable:
 
 # %% ../nbs/00_core.ipynb #e5da7802
 def show(images: Iterable, titles: Iterable[str] = (), columns: int | None = None, size: float = 1.8):
-    "Draw RGB or grey images in a grid; `size` is inches per picture. Returns the figure."
+    """Draw RGB or grey images in a grid; `size` is inches per picture. Returns the figure.
+
+    Raises `UsageError` for no image."""
     import matplotlib.pyplot as plt
-    images, columns = list(images), columns or len(images)
+    images = list(images)
+    if not images:
+        raise UsageError("there is no picture to show", "give at least one")
+    columns = columns or len(images)
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, size * rows + 0.25), squeeze=False,
                                 dpi=80)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .boxes import draw_box
 from .data.images import as_frame
-from .tracking.base import draw_result
+from .tracking.base import check_run, draw_result
 
 # %% ../nbs/34_widgets.ipynb #3940ab3e
 def _png(frame: np.ndarray) -> bytes:
@@ -50,6 +50,7 @@ def show_run(frames, results):
     its box and score."""
     import ipywidgets as widgets
 
+    check_run(frames, results)
     slider = widgets.IntSlider(min=0, max=len(results) - 1, description="frame")
     picture = widgets.Image(format="png")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from .common import tracker_options
+from .common import Whole, tracker_options
 
 # %% ../../nbs/93_cli.evaluate.ipynb #3a3406a3
 def as_text(outcome: dict) -> str:
@@ -165,10 +165,10 @@ def result_options(command):
 @click.option("--out", type=click.Path(file_okay=False),
               help="Folder of results; a run that is there goes on where it was.")
 @click.option("--root", envvar="FASTSEQTRACK_DATA", help="Where data sets lie, each in its own folder.")
-@click.option("--batch", type=click.IntRange(1), default=1, help="Sequences that advance together.")
+@click.option("--batch", type=Whole(1), default=1, help="Sequences that advance together.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @click.option("--protocol", help="How to score.  [default: the data set's own]")
-@click.option("--first", type=click.IntRange(1), help="Only so many sequences.")
+@click.option("--first", type=Whole(1), help="Only so many sequences.")
 @click.option("--name", help="The tracker's name in results.  [default: the model's]")
 @click.option("--merge", is_flag=True, help="Put the shares of a torchrun together; run nothing.")
 @result_options

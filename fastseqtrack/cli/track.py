@@ -112,6 +112,7 @@ def write_first_frame(source, path: str) -> None:
               help="An mp4 with the boxes: green exit 0, yellow 1, orange 2.")
 @click.option("--first-frame", type=click.Path(dir_okay=False),
               help="Write the first frame with a grid as PNG, and stop.")
+@click.option("--live", is_flag=True, help="Play SOURCE at its own rate; late frames are dropped.")
 @click.option("--json", "json_wanted", is_flag=True, help="Print one JSON object that sums up the run.")
 @click.option("--model", default="fastseqtrack_nano",
               help="A preset, or a file of weights that were trained here.")
@@ -119,7 +120,7 @@ def write_first_frame(source, path: str) -> None:
               help="Other weights for the preset, such as SeqTrack's .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @tracker_options
-def track(source, box, out, video, first_frame, json_wanted, model, checkpoint, device, **settings) -> None:
+def track(source, box, out, video, first_frame, json_wanted, live, model, checkpoint, device, **settings) -> None:
     """Follow a box through a video.
 
     SOURCE is a video, a folder of images, or a camera's index.
@@ -140,8 +141,8 @@ def track(source, box, out, video, first_frame, json_wanted, model, checkpoint, 
     if out == "-" and json_wanted:
         raise click.UsageError("--out - and --json would print into each other\n  fix: give --out a file")
     check_outputs({"--out": None if out == "-" else out, "--video": video, "--first-frame": first_frame},
-                  source)
-    opened = open_source(source)
+                  source, model, checkpoint)
+    opened = open_source(source, live=live)
     if first_frame is not None:
         return write_first_frame(opened, first_frame)
     tracker = Tracker(create_model(model, checkpoint=checkpoint) if checkpoint else model, device, **settings)

@@ -14,6 +14,8 @@ from functools import partial
 
 import click
 
+from .common import Number, Whole
+
 # %% ../../nbs/92_cli.train.ipynb #d56c984f
 def training_sources(names: tuple, root, weights: tuple = (),
                      strict: bool = False) -> tuple[list | None, list | None]:
@@ -108,7 +110,7 @@ def data_options(command):
     options = [
         click.option("--data", multiple=True,
                      help="set:split or folder:PATH, again for more; paper is all five."),
-        click.option("--weight", multiple=True, type=float,
+        click.option("--weight", multiple=True, type=Number(),
                      help="How often each --data is drawn.  [default: equally often]"),
         click.option("--strict", is_flag=True, help="Data that is missing or faulty is an error."),
         click.option("--validation", "--val", multiple=True,
@@ -122,16 +124,16 @@ def data_options(command):
 def machine_options(command):
     "Give a command the options for the machine: workers, threads, device, and how a batch is laid out."
     options = [
-        click.option("--global-batch", type=click.IntRange(1),
+        click.option("--global-batch", type=Whole(1),
                      help="The same, with the learning rate that belongs to it."),
-        click.option("--device-batch", type=click.IntRange(1),
+        click.option("--device-batch", type=Whole(1),
                      help="Pairs learned from at once; more go piece by piece."),
         click.option("--plan", type=click.Choice(["paper", "1x24gb", "1x8gb"]),
                      help="Print what training on such GPUs takes."),
         click.option("--bf16/--no-bf16", default=None,
                      help="Compute in bfloat16.  [default: where it is faster]"),
-        click.option("--workers", type=click.IntRange(0), default=1, help="Processes that prepare pairs."),
-        click.option("--threads", type=click.IntRange(1), help="Threads of the model on a CPU."),
+        click.option("--workers", type=Whole(0, 1024), default=1, help="Processes that prepare pairs."),
+        click.option("--threads", type=Whole(1, 1024), help="Threads of the model on a CPU."),
         click.option("--device", default="auto", help="auto, cpu or cuda."),
     ]
     return add_options(command, options)
@@ -142,11 +144,11 @@ def machine_options(command):
 @click.option("--out", required=True, type=click.Path(file_okay=False),
               help="Folder of the run; one that is there is resumed.")
 @data_options
-@click.option("--pairs", type=click.IntRange(1), help="Training pairs in all.  [default: the recipe's]")
-@click.option("--batch", type=click.IntRange(1),
+@click.option("--pairs", type=Whole(1, 10**12), help="Training pairs in all.  [default: the recipe's]")
+@click.option("--batch", type=Whole(1),
               help="Pairs per step, of all processes.  [default: the recipe's]")
-@click.option("--seed", type=click.IntRange(0), help="Seed of data and weights.  [default: the recipe's]")
-@click.option("--minutes", type=click.FloatRange(0), default=math.inf,
+@click.option("--seed", type=Whole(0, 2**63 - 1), help="Seed of data and weights.  [default: the recipe's]")
+@click.option("--minutes", type=Number(0), default=math.inf,
               help="Stop after this time, with a checkpoint.")
 @machine_options
 @click.option("--init-from",
@@ -172,6 +174,8 @@ def train(preset, out, ablation, only, data, weight, strict, validation, root, *
     layout = [settings.pop(name) for name in ("global_batch", "plan")]
     recipe = data or validation or settings["batch"] or settings["init_from"] or any(layout)
     check_what(preset, ablation, only, recipe)
+    if weight and not data:
+        raise click.UsageError("--weight says how often each --data is drawn\n  fix: give --data with it")
     if ablation:
         train_ablation(out, only, **settings)
     else:

@@ -75,9 +75,12 @@ def read_rows(path, columns: int | None = None) -> np.ndarray:
         if len(row) != columns:
             raise InputError(f"{path}, line {number}: {len(row)} numbers, not {columns}", fix)
     try:
-        return np.array(rows, float).reshape(-1, columns)
+        numbers = np.array(rows, float).reshape(-1, columns)
     except ValueError as error:
         raise InputError(f"{path}: {error}", fix) from None
+    if np.isinf(numbers).any():  # NaN stands for "no box"; an infinite number stands for nothing
+        raise InputError(f"{path}: a number that is infinite", fix)
+    return numbers
 
 # %% ../../nbs/61_evaluation.result_files.ipynb #c708a976
 def list_raw(folder) -> dict[str, list[Path]]:

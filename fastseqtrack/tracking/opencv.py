@@ -136,8 +136,13 @@ class Peer(BaseTracker):
 
     def step(self, frame: np.ndarray) -> TrackResult:
         "The box in the next frame; where OpenCV finds none, the last one, with `ok` False."
-        found, box = self.tracker.update(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
-        self.box = np.asarray(box, float) if found else self.box
+        try:
+            found, box = self.tracker.update(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        except cv2.error:  # target or frame have become too small for its arithmetic
+            found, box = False, self.box
+        box = np.asarray(box, float)
+        found = found and np.isfinite(box).all() and (box[2:] > 0).all()  # KCF answers with an empty box
+        self.box = box if found else self.box
         return TrackResult(self.box, math.nan, bool(found), GIVEN)
 
 

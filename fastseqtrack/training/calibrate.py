@@ -77,7 +77,8 @@ def calibrate(weights, preset: str | None = None, batches: list[dict] | None = N
     if len(read["score"]) > 1:
         card["tau"] = round(choose_tau(read["overlap"], read["score"]), 2)
         mean, depth = sweep(read["overlap"], read["score"], torch.tensor([card["tau"]]))
-        seen.update(overlap=round(mean.item(), 4), mean_exit=round(depth.item(), 3))
+        seen.update(overlap=round(mean.item(), 4), mean_exit=round(depth.item(), 3),
+                    highest_early_score=round(read["score"][:-1].max().item(), 2))
     write_json(weights.with_suffix(".json"), card)
     return card
 

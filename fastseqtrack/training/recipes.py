@@ -80,7 +80,7 @@ def check_recipe(recipe: Recipe) -> None:
     if recipe.batch < 1 or recipe.pairs < recipe.batch:
         cause = f"{recipe.pairs} pairs make no step with batches of {recipe.batch}"
         raise UsageError(cause, f"give at least {max(recipe.batch, 1)} pairs, and a batch of at least 1")
-    if recipe.seed < 0 or not recipe.lr > 0 or recipe.validation_pairs < 1:
+    if not 0 <= recipe.seed < 2**63 or not recipe.lr > 0 or recipe.validation_pairs < 1:
         cause = (f"no training has seed {recipe.seed}, lr {recipe.lr}, {recipe.validation_pairs} validation "
                  "pairs")
         raise UsageError(cause, "give a seed from 0, an lr above 0, at least one validation pair")

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STEM', 'step_seed', 'tokens_inside', 'accumulate', 'Run', 'backward', 'take_step', 'changed_settings', 'run_state',
-           'restore', 'validation_batches', 'validate', 'mean_parts', 'card', 'write_run', 'report', 'keep',
+           'restore', 'go_on', 'validation_batches', 'validate', 'mean_parts', 'card', 'write_run', 'report', 'keep',
            'load_stem', 'start_from', 'fit_to_model', 'open_run', 'pair_indices', 'training_batches', 'with_changes',
            'check_plan', 'stopped', 'learn', 'train']
 
@@ -155,6 +155,17 @@ def restore(run: Run, state: dict) -> None:
     run.redrawn = state["redrawn"] if step.process_number() == 0 else 0
     run.schedule = LambdaLR(run.optimizer, run.recipe.lr_factor, last_epoch=run.steps - 1)
 
+
+def go_on(run: Run, state: dict, out: Path) -> None:
+    "As `restore`; a file that is the state of something else is an `InputError`."
+    try:
+        restore(run, state)
+    except InputError:
+        raise
+    except Exception as error:  # entries that are missing, or of other types and shapes
+        cause = f"the state in {out} is not of this training ({type(error).__name__}: {str(error)[:100]})"
+        raise InputError(cause, "give --restart to begin anew, or another --out") from error
+
 # %% ../../nbs/45_training.trainer.ipynb #04787138
 def validation_batches(recipe: Recipe, sources: list | None = None) -> list[dict]:
     "Batches of a fixed set of pairs, fully difficult and not augmented; by default of the validation world."
@@ -276,7 +287,7 @@ def open_run(
     bf16 = step.bf16_is_faster(device) if bf16 is None else bf16
     run = Run(model, fit_to_model(recipe, model.config), device, bf16, device_batch)
     if state is not None:
-        restore(run, state)
+        go_on(run, state, out)
     if step.sum_over_processes(torch.tensor(run.steps, device=device)) != run.steps * step.process_count():
         fix = "put it on a disk that all machines share"
         raise InputError(f"the processes found different states in {out}", fix)
@@ -388,6 +399,7 @@ def train(
     first = step.process_number() == 0
     if first:
         run_folder.make_folder(out)
+        run_folder.check_own(out / f"{preset}.safetensors", init_from, resume)
     with run_folder.lock_folder(out) if first else nullcontext(), run_folder.stop_signals() as request:
         config = config or preset_config(preset)
         run = open_run(config, out, recipe, device, init_from, resume, device_batch, bf16)
