@@ -109,15 +109,14 @@ def card_line(card: dict) -> str:
 def weights_finding(name: str, path: Path) -> Finding:
     "The weights of one preset, as their card describes them; faulty if the card cannot be read."
     from fastseqtrack.core import InputError
-    from fastseqtrack.models.checkpoints import read_card
+    from fastseqtrack.models.checkpoints import card_settings, read_card
 
     fix = "train it (fastseqtrack train), or pass --checkpoint FILE (for seqtrack_b256 an official .pth.tar)"
     if not path.is_file():
         return Finding("weights", name, None, fix, needed=not name.endswith("b256"))
     try:
+        card_settings(path)  # raises for a setting that the model could not use
         card = read_card(path)
-        if not isinstance(card, dict):
-            raise InputError(f"{path.with_suffix('.json')} is not a card", "repair or remove it")
     except InputError as error:
         return Finding("weights", name, error.cause, error.fix, faulty=True)
     return Finding("weights", name, card_line(card))

@@ -120,7 +120,8 @@ def write_first_frame(source, path: str) -> None:
               help="Other weights for the preset, such as SeqTrack's .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @tracker_options
-def track(source, box, out, video, first_frame, json_wanted, live, model, checkpoint, device, **settings) -> None:
+def track(source, box, out, video, first_frame, json_wanted, live, model, checkpoint, device,
+          **settings) -> None:
     """Follow a box through a video.
 
     SOURCE is a video, a folder of images, or a camera's index.

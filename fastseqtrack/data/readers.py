@@ -9,6 +9,7 @@ __all__ = ['log', 'find_truth', 'split_names', 'NumberedFiles', 'numbered_frames
 
 # %% ../../nbs/25_data.readers.ipynb #30140a04
 import logging
+import math
 import os
 import re
 from collections import abc
@@ -57,6 +58,9 @@ def split_names(part: Split, folder: Path, found: abc.Collection[str]) -> list[s
         names = read_lines(listed)
     if part.listed and not names:
         raise InputError(f"{listed} is empty", AGAIN)
+    if part.listed and len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{listed} names {twice!r} more than once", AGAIN)
     if part.picked:
         lines = [int(line) for line in names_in(part.picked)]
         if max(lines) >= len(names):
@@ -149,10 +153,12 @@ def find_frames(found: Layout, part: Split, name: str, truth: Path, rows: int) -
 
 # %% ../../nbs/25_data.readers.ipynb #a6938dc7
 def read_flags(path: Path, count: int, cut: bool) -> np.ndarray:
-    "One value per frame, (count,) int. `cut` allows more. Raises `InputError` for another count."
+    "One value per frame, (count,) int. `cut` allows more. Raises `InputError` for others."
     values = read_numbers(path).ravel()
     if len(values) != count and not (cut and len(values) > count):
         raise InputError(f"{path} has {len(values)} values for {count} frames", AGAIN)
+    if (values < 0).any() or (values % 1).any():
+        raise InputError(f"{path} has values that are no whole numbers from 0", AGAIN)
     return values[:count].astype(int)
 
 
@@ -279,18 +285,24 @@ def _object_boxes(notes: list[dict]) -> np.ndarray:
     for note in notes:
         if len(note["bbox"]) != 4:
             raise ValueError(f"object {note['id']} has a box of {len(note['bbox'])} numbers")
-    boxes = np.array([note["bbox"] for note in notes], float).reshape(-1, 4)
-    if not np.isfinite(boxes).all():
-        raise ValueError("a box holds a number that is not finite")
-    return boxes
+        if not all(type(value) in (int, float) and math.isfinite(value) for value in note["bbox"]):
+            raise ValueError(f"the box of object {note['id']} is not four finite numbers: {note['bbox']}")
+    return np.array([note["bbox"] for note in notes], float).reshape(-1, 4)
 
 
+def _image_file(folder: Path, name: str) -> Path:
+    "An image of the folder. Raises `ValueError` for a name that leads out of it."
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name!r} leads out of the folder of images")
+    return folder / name
+
+# %% ../../nbs/25_data.readers.ipynb #25fa0002
 def read_objects(found: Layout, split: str, truth: Path) -> Objects:
     "The objects of a COCO file that are no crowd, in its order. Raises `InputError` if it is no such file."
     folder, table = image_folder(found, split, truth), read_json(truth)
     try:
-        files = [folder / image["file_name"] for image in table["images"]]
-        sizes = [(image["width"], image["height"]) for image in table["images"]]
+        files = [_image_file(folder, image["file_name"]) for image in table["images"]]
+        sizes = [(int(image["width"]), int(image["height"])) for image in table["images"]]
         places = {image["id"]: place for place, image in enumerate(table["images"])}
         kept = [note for note in table["annotations"] if not note.get("iscrowd")]
         boxes = _object_boxes(kept)

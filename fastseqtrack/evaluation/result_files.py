@@ -43,7 +43,7 @@ def check_names(names) -> None:
 
 def _can_be_a_file(name: str) -> bool:
     "Whether a name stays in its folder and is no hidden file, on every file system."
-    is_short = 0 < len(name.encode()) <= 200
+    is_short = 0 < len(os.fsencode(name)) <= 200
     return is_short and name.isprintable() and name[0] != "." and not {"/", "\\"} & set(name)
 
 # %% ../../nbs/61_evaluation.result_files.ipynb #b2a6008c
