@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['LINK', 'AIMS', 'HOME_PATH', 'read_cells', 'directives', 'chapters', 'skipped_flags', 'run_cell', 'run_notebook',
            'run_alone', 'run_book', 'relink', 'output_text', 'readme_blocks', 'render_readme', 'Rules', 'code_lengths',
-           'parse', 'mixes_imports', 'output_faults', 'cell_faults', 'bare_cells', 'shape_faults', 'chapter_faults',
-           'public_parts', 'module_faults', 'imported_modules', 'module_name', 'order_faults', 'book_faults',
-           'notebook_path', 'run_named', 'main', 'run', 'readme', 'check']
+           'parse', 'mixes_imports', 'output_faults', 'cell_faults', 'only_imports', 'bare_cells', 'shape_faults',
+           'chapter_faults', 'public_parts', 'module_faults', 'imported_modules', 'module_name', 'order_faults',
+           'book_faults', 'notebook_path', 'run_named', 'main', 'run', 'readme', 'check']
 
 # %% ../nbs/98_book.ipynb #383bf2c7
 import ast
@@ -207,11 +207,17 @@ def cell_faults(cell: dict, rules: Rules = Rules()) -> list[str]:
     return [f"cell {cell['id']} {fault}" for fault in faults]
 
 # %% ../nbs/98_book.ipynb #98000002
+def only_imports(source: str) -> bool:
+    "Whether a cell of code has nothing but imports."
+    return all(isinstance(node, ast.Import | ast.ImportFrom) for node in parse(source).body)
+
+
 def bare_cells(cells: list[dict]) -> list[str]:
-    "The ids of exported cells that have no prose directly above them."
-    pairs = zip([None, *cells], cells)
-    return [cell["id"] for above, cell in pairs if {"export", "exports"} & directives(cell["source"]).keys()
-            and not (above and above["cell_type"] == "markdown")]
+    "The ids of exported cells that need prose directly above them and have none."
+    exported = [number for number, cell in enumerate(cells) if cell["cell_type"] == "code"
+                and {"export", "exports"} & directives(cell["source"]).keys()]
+    return [cells[number]["id"] for number in exported if cells[number - 1]["cell_type"] == "code"
+            and not only_imports(cells[number]["source"])]
 
 # %% ../nbs/98_book.ipynb #2a88cae2
 def shape_faults(cells: list[dict], rules: Rules = Rules()) -> list[str]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['training_sources', 'is_complete', 'check_what', 'train_ablation', 'own_data', 'train_preset', 'add_options',
-           'data_options', 'machine_options', 'train']
+           'data_options', 'length_options', 'machine_options', 'train']
 
 # %% ../../nbs/92_cli.train.ipynb #20818e14
 import math
@@ -120,6 +120,21 @@ def data_options(command):
     ]
     return add_options(command, options)
 
+# %% ../../nbs/92_cli.train.ipynb #92ee0005
+def length_options(command):
+    "Give a command the options for the length of a run: pairs, batch, seed, minutes."
+    options = [
+        click.option("--pairs", type=Whole(1, 10**12),
+                     help="Training pairs in all.  [default: the recipe's]"),
+        click.option("--batch", type=Whole(1),
+                     help="Pairs per step, of all processes.  [default: the recipe's]"),
+        click.option("--seed", type=Whole(0, 2**63 - 1),
+                     help="Seed of data and weights.  [default: the recipe's]"),
+        click.option("--minutes", type=Number(0), default=math.inf,
+                     help="Stop after this time, with a checkpoint."),
+    ]
+    return add_options(command, options)
+
 # %% ../../nbs/92_cli.train.ipynb #92ee0002
 def machine_options(command):
     "Give a command the options for the machine: workers, threads, device, and how a batch is laid out."
@@ -144,12 +159,7 @@ def machine_options(command):
 @click.option("--out", required=True, type=click.Path(file_okay=False),
               help="Folder of the run; one that is there is resumed.")
 @data_options
-@click.option("--pairs", type=Whole(1, 10**12), help="Training pairs in all.  [default: the recipe's]")
-@click.option("--batch", type=Whole(1),
-              help="Pairs per step, of all processes.  [default: the recipe's]")
-@click.option("--seed", type=Whole(0, 2**63 - 1), help="Seed of data and weights.  [default: the recipe's]")
-@click.option("--minutes", type=Number(0), default=math.inf,
-              help="Stop after this time, with a checkpoint.")
+@length_options
 @machine_options
 @click.option("--init-from",
               help="Weights to start from: a file, a preset's name, mae, or stem (of the hybrid).")
