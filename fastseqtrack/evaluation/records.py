@@ -430,8 +430,9 @@ def _run_share(entry, path, own, data, sequences, command, folder, options) -> d
     return {sequence.name: (kept | made)[sequence.name] for sequence in mine}
 
 # %% ../../nbs/60_evaluation.records.ipynb #e420785c
-def summarize(records: Mapping[str, Record], truths: Mapping[str, Truth], protocol: str
-              | None = None) -> dict:
+def summarize(
+    records: Mapping[str, Record], truths: Mapping[str, Truth], protocol: str | None = None
+) -> dict:
     """Scores of one tracker in percent under the protocol (None: that of the records), `fps`, `mean_exit`,
     `sequences`.
 

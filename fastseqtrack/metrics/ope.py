@@ -36,8 +36,14 @@ COLON = tuple(k * 0.05 if k <= 10 else 1 - (20 - k) * 0.05 for k in range(21))  
 
 # %% ../../nbs/51_metrics.ope.ipynb #7818074f
 RULES = {
-    "matlab-ope": OpeRules(zero_is_absent=True, invalid_error=-1, repair=True, too_short="refuse",
-                           thresholds=COLON, zero_curves=False),
+    "matlab-ope": OpeRules(
+        zero_is_absent=True,
+        invalid_error=-1,
+        repair=True,
+        too_short="refuse",
+        thresholds=COLON,
+        zero_curves=False,
+    ),
     "pytracking": OpeRules(),
     "stark-pytracking": OpeRules(positive=(2, 3)),
     "vasttrack-python": OpeRules(positive=(2, 3), zero_is_absent=True, too_long="refuse", too_short="refuse"),

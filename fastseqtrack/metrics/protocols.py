@@ -39,8 +39,9 @@ def evaluate_mean_iou(results: list[SequenceResult]) -> Evaluation:
 # %% ../../nbs/53_metrics.protocols.ipynb #096b95f3
 _all_ = ["Evaluation", "SequenceResult", "hold", "lag", "static"]  # also found here, beside `evaluate`
 
-PROTOCOLS: dict[str, Callable[[list[SequenceResult]], Evaluation]] = {name: partial(evaluate_ope, name)
-                                                                      for name in RULES}
+PROTOCOLS: dict[str, Callable[[list[SequenceResult]], Evaluation]] = {
+    name: partial(evaluate_ope, name) for name in RULES
+}
 PROTOCOLS |= {"got10k-toolkit": evaluate_got10k, "trackingnet-devkit": evaluate_trackingnet,
               "mean-iou": evaluate_mean_iou}
 

@@ -68,8 +68,9 @@ SCORES = ("AUC", "OP50", "P20", "NP02", "PAUC", "NPAUC")
 
 def six_scores(evaluation: Evaluation) -> dict[str, float]:
     "The scores that are compared, in percent."
-    success, precision, relative = (evaluation.curves[kind][1]
-                                    for kind in ("success", "precision", "norm_precision"))
+    success, precision, relative = (
+        evaluation.curves[kind][1] for kind in ("success", "precision", "norm_precision")
+    )
     return dict(zip(SCORES,
                     map(float,
                         (success.mean(), success[10], precision[20], relative[20], precision.mean(),

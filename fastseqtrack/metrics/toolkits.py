@@ -81,8 +81,9 @@ def trackingnet_values(result: SequenceResult) -> tuple[np.ndarray, np.ndarray, 
 
 # %% ../../nbs/52_metrics.toolkits.ipynb #b46c8bc9
 UNIT = np.linspace(0, 1, 21)
-TRACKINGNET_THRESHOLDS = dict(success=UNIT, precision=np.linspace(0, 50, 21),
-                              norm_precision=np.linspace(0, 0.5, 21))
+TRACKINGNET_THRESHOLDS = dict(
+    success=UNIT, precision=np.linspace(0, 50, 21), norm_precision=np.linspace(0, 0.5, 21)
+)
 
 
 def area(curve) -> float:

@@ -23,38 +23,33 @@ from .vocabulary import Vocabulary
 # %% ../../nbs/15_models.networks.ipynb #512a89a6
 @dataclass(frozen=True)
 class ModelConfig:
-    "Everything that tells one model from another. Defaults are the paper's FastSeqTrack, Section 4.1."
+    "All settings of a model. The defaults are the paper's FastSeqTrack, Section 4.1."
     method: str = "FastSeqTrack"  # or "SeqTrack": which class to build
     tokens: TokenConfig = field(default_factory=TokenConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    # tracking tokens out of the encoder; "learned": embeddings that see no image, Table 3 #2
-    queries: str = "encoder"
-    # one head for all; "independent": Table 3 #5; "none", a head after the last layer: #2, #3
-    exits: str = "shared"
+    queries: str = "encoder"  # its tracking tokens; "learned": vectors that depend on no image, Table 3 #2
+    exits: str = "shared"  # one head; "independent": Table 3 #5; "none": one after the last layer, #2, #3
     tau: float = 1.6  # score above which FastSeqTrack exits; in units of 10 x the sum of four likelihoods
-    # score above which a box is reported as found; SeqTrack's limit for a new template
-    ok_threshold: float = 0.6
-    # frames between looks at the dynamic template; 1 is the paper's; None is never
-    update_interval: int | None = 1
+    ok_threshold: float = 0.6  # score above which a box is trusted; SeqTrack's limit for a new template
+    update_interval: int | None = 1  # frames between two updates of the dynamic template; None: never
     update_threshold: float = 0.6  # score above which the dynamic template is replaced (SeqTrack's)
     search_factor: float = 4.0  # side of the search region over the target's size
-    # the same for templates: "the template and search images maintain the same size"
-    template_factor: float = 4.0
+    template_factor: float = 4.0  # "the template and search images maintain the same size"
 
     def __post_init__(self):
         check_tau(self.tau)
-        if self.update_interval == 9999:  # how SeqTrack's files, and cards written before, say never
+        if self.update_interval == 9999:  # "never" in SeqTrack's files and in older cards
             object.__setattr__(self, "update_interval", None)
 
 # %% ../../nbs/15_models.networks.ipynb #f2061191
 def check_queries(config: ModelConfig) -> ModelConfig:
     "The configuration, if its queries come from where its tracking tokens are. Raises `UsageError`."
-    if config.queries != ("encoder" if config.tokens.tracking else "learned"):
-        fix = "use 'encoder' with 4 tracking tokens, or 'learned' with 0"
-        raise UsageError(f"queries cannot be {config.queries!r} with {config.tokens.tracking} tracking "
-                         "tokens", fix)
+    tracking = config.tokens.tracking
+    if config.queries != ("encoder" if tracking else "learned"):
+        raise UsageError(f"queries cannot be {config.queries!r} with {tracking} tracking tokens",
+                         "use 'encoder' with 4 tracking tokens, or 'learned' with 0")
     return config
 
 # %% ../../nbs/15_models.networks.ipynb #15000001
@@ -68,8 +63,9 @@ class TwoStageNetwork(nn.Module):
         self.bottleneck = nn.Linear(config.tokens.dim, config.decoder.dim)
 
     def encode(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking tokens
-        (B, 4, D), or (B, 0, D) where the model has none."""
+        """search (B, 3, H, W), templates (B, T, 3, h, w) -> features (B, Ns, D), tracking tokens (B, 4, D).
+
+        SeqTrack has no tracking tokens: (B, 0, D)."""
         return self.encoder(search, templates)
 
 # %% ../../nbs/15_models.networks.ipynb #de95da50
@@ -88,26 +84,26 @@ class FastSeqTrack(TwoStageNetwork):
         return self.head(self.decoder(self.ask(tracking), self.bottleneck(features)))
 
     def ask(self, tracking: torch.Tensor) -> torch.Tensor:
-        """tracking (B, 4, D) -> the decoder's queries (B, 4, d); learned ones are the same for every
-        image, and take (B, 0, D)."""
+        "tracking (B, 4, D) -> the decoder's queries (B, 4, d). Learned queries take (B, 0, D)."
         if self.queries is None:
             return self.bottleneck(tracking)
-        return self.queries.expand(len(tracking), -1, -1)
+        return self.queries.expand(len(tracking), -1, -1)  # (1, 4, d) -> (B, 4, d)
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor) -> torch.Tensor:
         "search (B, 3, H, W), templates (B, T, 3, h, w), normalised -> logits (L + 1, B, 4, V)."
         return self.decode(*self.encode(search, templates))
 
     def states(self, search: torch.Tensor, templates: torch.Tensor):
-        "Images as in `forward` -> L + 1 states of the decoder (B, 4, d), each computed when it is asked for."
+        "Images as in `forward` -> L + 1 states of the decoder (B, 4, d), each computed when it is taken."
         features, tracking = self.encode(search, templates)
         return self.decoder.states(self.ask(tracking), self.bottleneck(features))
 
     @torch.no_grad()
     def predict(self, search: torch.Tensor, templates: torch.Tensor, mode: str = "host",
                 rule: ExitRule | None = None, window: bool = True) -> Prediction:
-        """Images as in `forward` -> boxes in the search region, by `decode_with_exits`; without a rule,
-        the config's tau."""
+        """Images as in `forward` -> boxes in the search region. Algorithm 1.
+
+        mode: as in `decode_with_exits`. rule: by default the configuration's tau."""
         rule = rule or ScoreAbove(self.config.tau)
         mode = "none" if self.config.exits == "none" else mode
         read = partial(self.read, window=window)
@@ -129,8 +125,7 @@ class SeqTrack(TwoStageNetwork):
         self.head = Head(config.decoder.dim, V)
 
     def decode(self, features: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
-        """features (B, Ns, D), words (B, 4) of the target -> logits (1, B, 5, V + 2) of the four words and
-        the end."""
+        "features (B, Ns, D), true words (B, 4) -> logits (1, B, 5, V + 2) of the four words and the end."
         return self.head(self.decoder(self.after_start(words), self.bottleneck(features)))[None]
 
     def forward(self, search: torch.Tensor, templates: torch.Tensor, words: torch.Tensor) -> torch.Tensor:

@@ -45,8 +45,11 @@ PRESETS = {
     "fastseqtrack_nano": VIDEO,
     "seqtrack_nano": replace(VIDEO, method="SeqTrack", tokens=replace(VIDEO.tokens, tracking=0)),
     "seqtrack_drawn": replace(
-        NANO, method="SeqTrack", tokens=replace(NANO_TOKENS, tracking=0), ok_threshold=1.82,
-                             update_threshold=1.82
+        NANO,
+        method="SeqTrack",
+        tokens=replace(NANO_TOKENS, tracking=0),
+        ok_threshold=1.82,
+        update_threshold=1.82,
     ),
 }
 

@@ -21,10 +21,10 @@ class TokenConfig:
     "Sizes of the images and of their tokens. Section 4.1."
     search: int = 256  # side of the search region in pixels
     template: int = 256  # side of a template in pixels; the paper keeps both the same
-    patch: int = 16  # side of a patch: one token for each
+    patch: int = 16  # side of a patch in pixels; each patch becomes one token
     dim: int = 768  # D, the width of ViT-B
     stem: str = "patch"  # the paper's; "conv" and "hybrid" are easier to train at a small scale, see Stems
-    tracking: int = 4  # one token for each value of a box; SeqTrack has none
+    tracking: int = 4  # one token per value of a box; SeqTrack has none
 
     def __post_init__(self):
         checked_name(self.stem, STEMS, "stem")
@@ -33,8 +33,8 @@ class TokenConfig:
                              "use patch=16, or stem='patch'")
         if self.search % self.patch or self.template % self.patch:
             sides = f"sides of {self.search} and {self.template} px"
-            raise UsageError(f"{sides} do not divide into patches of {self.patch}",
-                             "use multiples of `patch`")
+            cause = f"{sides} do not divide into patches of {self.patch}"
+            raise UsageError(cause, "use multiples of `patch`")
 
     @property
     def search_tokens(self) -> int:
@@ -60,24 +60,24 @@ def conv_stem(config: TokenConfig) -> nn.Sequential:
         layers += [nn.Conv2d(before, after, 3, 2, 1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
     for layer in layers[::3]:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # keeps tokens as large as their positions
-    return nn.Sequential(*layers[:-2])  # the last convolution stays plain: what follows is a LayerNorm
+    return nn.Sequential(*layers[:-2])  # nothing after the last convolution: a LayerNorm follows
 
 # %% ../../nbs/11_models.tokens.ipynb #5e110002
 FEATURES = 112  # channels of EfficientNet-Lite0 at stride 16
 
 
 class HybridStem(nn.Module):
-    "(B, 3, H, W) normalised by ImageNet's mean -> (B, D, H/16, W/16). Frozen, but for its last convolution."
+    "(B, 3, H, W) normalised by ImageNet's mean -> (B, D, H/16, W/16). Frozen except its last convolution."
 
     def __init__(self, config: TokenConfig):
         super().__init__()
         network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-        self.features = nn.Sequential(network.conv_stem, network.bn1,
-                                      network.blocks[:5]).requires_grad_(False)
+        self.features = nn.Sequential(network.conv_stem, network.bn1, network.blocks[:5])
+        self.features.requires_grad_(False)
         self.project = nn.Conv2d(FEATURES, config.dim, 1)
-        scale, shift = torch.tensor(IMAGENET_DEFAULT_STD), torch.tensor(IMAGENET_DEFAULT_MEAN)
-        self.register_buffer("scale", (scale * 255 / 128)[:, None, None], persistent=False)
-        self.register_buffer("shift", ((shift * 255 - 127) / 128)[:, None, None], persistent=False)
+        deviation, mean = torch.tensor(IMAGENET_DEFAULT_STD), torch.tensor(IMAGENET_DEFAULT_MEAN)
+        self.register_buffer("scale", (deviation * 255 / 128)[:, None, None], persistent=False)
+        self.register_buffer("shift", ((mean * 255 - 127) / 128)[:, None, None], persistent=False)
         self.register_buffer("mean", torch.zeros(FEATURES, 1, 1))
         self.register_buffer("deviation", torch.ones(FEATURES, 1, 1))
 
@@ -92,7 +92,7 @@ class HybridStem(nn.Module):
         return (self.features(images * self.scale + self.shift) - self.mean) / self.deviation
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        "(B, 3, H, W), or what `describe` made of them (B, 112, H/16, W/16) -> (B, D, H/16, W/16)."
+        "Images (B, 3, H, W), or features (B, 112, H/16, W/16) from `describe` -> (B, D, H/16, W/16)."
         features = images if images.shape[1] == FEATURES else self.describe(images)
         return self.project(features)
 
@@ -101,12 +101,11 @@ STEMS = {"patch": patch_stem, "conv": conv_stem, "hybrid": HybridStem}
 
 # %% ../../nbs/11_models.tokens.ipynb #174cd19a
 def sinusoid(positions: torch.Tensor, dim: int) -> torch.Tensor:
-    """(N,) positions -> (N, dim): sines in even columns, cosines in odd ones, wavelengths up to 10000
-    (Vaswani et al., 2017)."""
+    "(N,) positions -> (N, dim): sine, cosine, ..., wavelengths up to 10000. Vaswani et al., 2017."
     rates = 10000.0 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
     angles = positions.double()[:, None] * rates  # (N, dim / 2)
-    # (N, dim/2, 2) -> (N, dim)
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :dim].float()
+    waves = torch.stack([angles.sin(), angles.cos()], -1)  # (N, dim / 2, 2)
+    return waves.flatten(1)[:, :dim].float()  # (N, dim / 2, 2) -> (N, dim)
 
 
 def grid_sinusoid(side: int, dim: int) -> torch.Tensor:
@@ -124,8 +123,8 @@ class Tokens(nn.Module):
         self.stem = STEMS[config.stem](config)
         self.search_position = nn.Parameter(grid_sinusoid(config.search // config.patch, config.dim))
         self.template_position = nn.Parameter(grid_sinusoid(config.template // config.patch, config.dim))
-        # as large as a sinusoid
-        self.tracking = nn.Parameter(0.5**0.5 * torch.randn(1, config.tracking, config.dim))
+        start = 0.5**0.5 * torch.randn(1, config.tracking, config.dim)  # as large as a sinusoid
+        self.tracking = nn.Parameter(start)
 
     def patches(self, images: torch.Tensor) -> torch.Tensor:
         "(B, 3, H, W) -> (B, N, D)."
@@ -136,13 +135,13 @@ class Tokens(nn.Module):
         return self.join(search, self.views(templates))
 
     def views(self, templates: torch.Tensor) -> torch.Tensor:
-        "templates (B, T, 3, h, w) -> their tokens (B, T Nt, D), the same whatever the search region shows."
+        "templates (B, T, 3, h, w) -> their tokens (B, T Nt, D), independent of the search region."
         tokens = self.patches(templates.flatten(0, 1)) + self.template_position  # (B T, Nt, D)
         return tokens.reshape(len(templates), -1, tokens.shape[-1])  # (B T, Nt, D) -> (B, T Nt, D)
 
     def join(self, search: torch.Tensor, views: torch.Tensor) -> torch.Tensor:
         "search (B, 3, H, W), views (B, T Nt, D) -> the whole sequence (B, Ns + T Nt + 4, D)."
         tokens = self.patches(search) + self.search_position
-        if not self.config.tracking:  # SeqTrack: an empty part would be no valid tensor in an ONNX graph
+        if not self.config.tracking:  # SeqTrack; ONNX does not accept an empty part
             return torch.cat([tokens, views], 1)
         return torch.cat([tokens, views, self.tracking.expand(len(search), -1, -1)], 1)
