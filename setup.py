@@ -36,6 +36,6 @@ setup(
     exclude_package_data={project["lib_path"]: ["weights/ablation_*"]},  # 27 MB that Table 3 needs
     cmdclass={"build_py": Build},
     install_requires=project["requirements"].split(),
-    extras_require={"dev": project["dev_requirements"].split(), "fast": project["fast_requirements"].split()},
+    extras_require={name: project[f"{name}_requirements"].split() for name in ("dev", "fast", "notebook")},
     entry_points={"console_scripts": project["console_scripts"].split()},
 )

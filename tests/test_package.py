@@ -116,8 +116,8 @@ def test_the_barren_world_is_barren(tmp_path):
 def test_imports_are_declared_requirements():
     declared = {re.split(r"[<>=]", word)[0] for word in settings()["requirements"].split()}
     declared |= {"cv2", "PIL", "fastseqtrack"} | set(sys.stdlib_module_names)
-    developers = {"book": {"execnb", "nbdev"}, "runtime": {"onnxruntime"},  # extras: dev and fast
-                  "export": {"onnx", "onnxruntime"}}
+    developers = {"book": {"execnb", "nbdev"}, "runtime": {"onnxruntime"},  # extras
+                  "export": {"onnx", "onnxruntime"}, "widgets": {"jupyter_bbox_widget"}}
     for path in (ROOT / "fastseqtrack").rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
@@ -146,7 +146,8 @@ except InputError as error:
 def test_setup_says_what_settings_say(copy):
     known, found = settings(), distribution(copy)
     assert found["requires"] == [str(Requirement(word)) for word in known["requirements"].split()]
-    assert found["extras"] == {name: known[f"{name}_requirements"].split() for name in ("dev", "fast")}
+    extras = "dev", "fast", "notebook"
+    assert found["extras"] == {name: known[f"{name}_requirements"].split() for name in extras}
     assert found["scripts"] == known["console_scripts"].split()
     assert found["python"] == f">={known['min_python']}"
     assert found["long"] == (copy / "README.md").read_text()
