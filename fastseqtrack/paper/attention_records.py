@@ -146,8 +146,7 @@ def view_row(view: View, maps: np.ndarray) -> list[int]:
 def picture_record(view: View, maps: np.ndarray) -> dict:
     "What is needed to draw a view: its crop, the target, the maps."
     return dict(source=view.source, frame=view.frame, crop=astuple(view.crop),
-                target=_thousandths(view.target),
-                maps=_thousandths(maps))
+                target=_thousandths(view.target), maps=_thousandths(maps))
 
 # %% ../../nbs/77_paper.attention_records.ipynb #79cbed03
 def attention_record(entry, sequences, command: str = "", pictured=PICTURED) -> dict:

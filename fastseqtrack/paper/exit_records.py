@@ -74,8 +74,8 @@ def trace_record(entry: Entry, sequence, command: str) -> dict:
     return head | dict(attributes=truth.attributes) | whole | provenance(command, entry.device)
 
 
-def measure_traces(model: str, sequences, folder=None, device="cpu", command="", weights=None) -> dict[str,
-                                                                                                       dict]:
+def measure_traces(model: str, sequences, folder=None, device="cpu", command="",
+                   weights=None) -> dict[str, dict]:
     "One trace record per sequence, by name: read where a valid one exists, measured and kept otherwise."
     entry, path = open_all_exits(model, device, weights), records_dir(folder) / "exits" / f"{model}.jsonl"
     digests = {sequence.name: truth_digest(truth_of(sequence)) for sequence in sequences}
@@ -120,8 +120,8 @@ def tau_run(entry: Entry, tau: float, sequences, folder, command: str, known=())
     rows = {name: [record.accuracy["ao"],
                    *(record.exit_histogram.get(str(layer), 0) for layer in range(depth + 1))]
             for name, record in records.items()}
-    return dict(tau=tau, version=entry.version) | numbers | dict(sequences=rows) | provenance(command,
-                                                                                              entry.device)
+    head = dict(tau=tau, version=entry.version)
+    return head | numbers | dict(sequences=rows) | provenance(command, entry.device)
 
 
 def measure_exits(folder=None, device="cpu", command="", model=MODEL, sequences=None,
@@ -134,10 +134,9 @@ def measure_exits(folder=None, device="cpu", command="", model=MODEL, sequences=
     part, target = home / "part", home / f"{model}-tau.json"
     known = json.loads(target.read_text())["runs"] if target.is_file() else ()
     try:
-        own = open_entry(model, device, weights).tracker.how["rule"].tau
-        runs = []
-        for tau in progress(taus_to_try(measure_traces(model, sequences, folder, device, command, weights),
-                                        own), "thresholds"):
+        own, runs = open_entry(model, device, weights).tracker.how["rule"].tau, []
+        traces = measure_traces(model, sequences, folder, device, command, weights)
+        for tau in progress(taus_to_try(traces, own), "thresholds"):
             entry = replace(open_entry(model, device, weights, tau=tau), name=model)
             runs.append(tau_run(entry, tau, sequences, part, command, known))
     except InputError as error:

@@ -63,8 +63,8 @@ def figure3_data(scored: dict[str, dict]) -> pd.DataFrame:
         ranked = sorted(panel.items(), key=lambda item: -item[1].scores["auc"])
         for rank, (tracker, evaluation) in enumerate(ranked, 1):
             head = dict(attribute=attribute, name=ATTRIBUTE_NAMES[attribute].title(), rank=rank,
-                        tracker=tracker,
-                        sequences=len(evaluation.sequences), auc=round(evaluation.scores["auc"], 3))
+                        tracker=tracker, sequences=len(evaluation.sequences),
+                        auc=round(evaluation.scores["auc"], 3))
             rows.append(head | dict(zip(CURVE, evaluation.curves["success"][1].round(3))))
     if not rows:
         raise InputError("no records yet to compare by attribute",

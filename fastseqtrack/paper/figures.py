@@ -33,8 +33,8 @@ COLUMN, PAGE = 3.4, 7.0  # inches: one column, both columns
 def figure_style():
     "The look of every figure of this project: seaborn's colour-blind palette, 8 pt letters, thin frames."
     own = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "legend.fontsize": 7,
-           "xtick.labelsize": 7,
-           "ytick.labelsize": 7, "axes.linewidth": 0.6, "lines.linewidth": 1.3, "legend.frameon": False,
+           "xtick.labelsize": 7, "ytick.labelsize": 7, "axes.linewidth": 0.6, "lines.linewidth": 1.3,
+           "legend.frameon": False,
            "figure.dpi": 100, "svg.hashsalt": "fastseqtrack",
            "axes.prop_cycle": plt.cycler(color=sns.color_palette("colorblind"))}
     with plt.rc_context(), sns.axes_style("ticks"), plt.rc_context(own):
@@ -45,8 +45,8 @@ PALETTE = sns.color_palette("colorblind", 10)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 STYLES = {"fastseqtrack_drawn": (PALETTE[0], "-"), "seqtrack_drawn": (PALETTE[3], "--"),
           "fastseqtrack_nano": (PALETTE[0], "-"), "opencv-nano": (PALETTE[3], "-"),
-          "opencv-csrt": (PALETTE[2], "-."), "opencv-kcf": (PALETTE[1], ":"), "opencv-mil": (PALETTE[4],
-                                                                                             DASHES[4]),
+          "opencv-csrt": (PALETTE[2], "-."), "opencv-kcf": (PALETTE[1], ":"),
+          "opencv-mil": (PALETTE[4], DASHES[4]),
           "fastseqtrack_b256": (PALETTE[9], "-"), "seqtrack_b256": (PALETTE[5], "--")}
 
 
@@ -86,8 +86,7 @@ def filmstrip_data(record: Record, truth: Truth) -> pd.DataFrame:
     boxes = np.hstack([record.boxes, truth.boxes])  # (N, 4), (N, 4) -> (N, 8)
     columns = dict(zip(["x", "y", "w", "h", "true_x", "true_y", "true_w", "true_h"], boxes.T))
     exits, scores = record.exits or [GIVEN] * updates, record.scores or [None] * updates
-    last = dict(iou=iou(record.boxes, truth.boxes).round(4), exit=[GIVEN, *exits],
-                score=[None, *scores])
+    last = dict(iou=iou(record.boxes, truth.boxes).round(4), exit=[GIVEN, *exits], score=[None, *scores])
     return pd.DataFrame({"frame": range(updates + 1)} | columns | last)
 
 # %% ../../nbs/75_paper.figures.ipynb #99e05c68

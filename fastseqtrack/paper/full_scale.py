@@ -35,8 +35,8 @@ from .table2 import BENCHMARKS, Benchmark
 from .tables import load_evidence, read_list
 
 # %% ../../nbs/87_paper.full_scale.ipynb #f4030e7e
-INTERVALS = dict(got10k=1, trackingnet=25,
-                 tnl2k=25)  # SeqTrack's frames between updates; never on other data sets
+# SeqTrack's frames between updates of its dynamic template; never on the other data sets
+INTERVALS = dict(got10k=1, trackingnet=25, tnl2k=25)
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,15 @@ class Job:
         "How many sequences of how many are there."
         return f"{len(self.lengths)} of {self.benchmark.sequences} sequences"
 
+    @property
+    def lacking(self) -> int:
+        "How many sequences are not there."
+        return self.benchmark.sequences - len(self.lengths)
+
     def open(self, device) -> Entry:
         "The tracker of the job, under the name of its model."
-        settings = dict(update_interval=INTERVALS.get(self.benchmark.name,
-                                                      "never")) if self.model == "seqtrack_b256" else {}
+        interval = INTERVALS.get(self.benchmark.name, "never")
+        settings = dict(update_interval=interval) if self.model == "seqtrack_b256" else {}
         return open_entry(self.weights, device, name=self.model, **settings)
 
 # %% ../../nbs/87_paper.full_scale.ipynb #95e83a42
@@ -156,7 +161,7 @@ def describe(job: Job, seconds: float) -> str:
     done = f"{job.finished:,} of them done, " if job.finished else ""
     hours = (total - job.finished) * seconds / 3600
     parts = [f"RUN      {name}: {job.part}, {total:,} frames, {done}about {hours:.1f} hours"]
-    if len(job.lengths) < job.benchmark.sequences:
+    if job.lacking:
         server = "no package, as its server waits for all"
         parts.append(server if job.benchmark.server else "scored as a part, which Table 2 leaves blank")
     faults = job.task.found[1]
@@ -170,9 +175,8 @@ def run_job(job: Job, out, device, command: str, batch: int = 1) -> str:
     summary = run_task(job.task, entry, command, batch)
     if not job.benchmark.server:
         return f"{what}: {summary['scores']}" + (f", exits {summary['exits']}" if summary["exits"] else "")
-    lacking = job.benchmark.sequences - len(job.lengths)
-    if lacking:
-        return f"{what}: no package for its server, which waits for all; {lacking} are missing"
+    if job.lacking:
+        return f"{what}: no package for its server, which waits for all; {job.lacking} are missing"
     target = Path(out) / "packages" / f"{job.model}-{job.benchmark.data}.zip"
     package = write_package(job.task, job.task.raw_folder(entry.name), target)
     answer = server_file(job.benchmark.data, job.model, job.task.out).name
@@ -200,28 +204,24 @@ RUNS = 6  # over the test world: every exit at full depth, and five thresholds
 
 def untimed(records: Path, device) -> list[str]:
     "Which of `SPEEDS` have no entry of this device, in a folder of records or else among the committed ones."
-    files = {name: next((path for path in (records / name, figures_dir() / "records" / name)
-                         if path.is_file()), "")
-             for name in SPEEDS}
-    return [name for name, path in files.items()
-            if device_label(device) not in [entry["device"] for entry in read_list(path or name)]]
+    label = device_label(device)
+    committed = figures_dir() / "records"
+    timed = {name: read_list(records / name) or read_list(committed / name) for name in SPEEDS}
+    return [name for name, entries in timed.items() if label not in [entry["device"] for entry in entries]]
 
 
 def add_committed(records: Path) -> None:
     "Copy the committed records into a folder of records, where it has none of that name."
-    source = figures_dir() / "records"
-    for path in filter(Path.is_file, source.rglob("*")):
-        target = records / path.relative_to(source)
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+    def copy_new(source, target):
+        return target if Path(target).exists() else shutil.copyfile(source, target)
+    shutil.copytree(figures_dir() / "records", records, copy_function=copy_new, dirs_exist_ok=True)
 
 
 def measure_large(records: Path, weights, device, command: str, sequences=None) -> list[str]:
     "Attention and exits of the paper's model, resumably; returns what went wrong."
     options = dict(device=device, command=command, sequences=sequences, weights=weights)
-    return measure_attention(records, models=[LARGE], **options) + measure_exits(records, model=LARGE,
-                                                                                 **options)
+    problems = measure_attention(records, models=[LARGE], **options)
+    return problems + measure_exits(records, model=LARGE, **options)
 
 # %% ../../nbs/87_paper.full_scale.ipynb #bae6a25f
 def describe_beside(records: Path, weights, fault: str, device) -> list[str]:
@@ -233,18 +233,14 @@ def describe_beside(records: Path, weights, fault: str, device) -> list[str]:
         frames = RUNS * SEQUENCES * FRAMES
         hours = frames * pace(open_entry(weights, device, name=LARGE)) / 3600
         lines = [f"RUN      {what}: {frames:,} frames, about {hours:.1f} hours"]
+    states = {True: "RUN      {}, both models: a minute on a GPU, some on a CPU",
+              False: "DONE     {}, both models: measured on this device already"}
     wanted = untimed(records, device)
-    for file, (name, _) in SPEEDS.items():
-        state = ("DONE     ", "measured on this device already")
-        if file in wanted:
-            state = ("RUN      ", "a minute on a GPU, some on a CPU")
-        lines.append(f"{state[0]}{name}, both models: {state[1]}")
-    return lines
+    return lines + [states[file in wanted].format(name) for file, (name, _) in SPEEDS.items()]
 
 # %% ../../nbs/87_paper.full_scale.ipynb #6d4b16da
 def reproduce_paper(root=None, out="paper", device="auto", seqtrack_weights=None, weights=None,
-                    batch: int = 1,
-                    only_plan: bool = False, expected: dict | None = None) -> int:
+                    batch: int = 1, only_plan: bool = False, expected: dict | None = None) -> int:
     """Print the plan, run what can be run, draw what can be drawn into `out`; records lie in `out`/records.
 
     expected: see `plan`. Returns 0, or 1 if something went wrong that was not missing from the start. Raises

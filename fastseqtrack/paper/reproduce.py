@@ -50,15 +50,16 @@ def ablation_models() -> list[str]:
 
 def measure_ablation(folder, device="cpu", command="", sequences: int = 200) -> list[str]:
     "Every trained variant over its test world, whose first half is that of the small-scale table."
+    models, world = ablation_models(), small_world(sequences)
     together = RunOptions(run=partial(lockstep, batch=8))  # Table 3 has no speed
-    return run_world(folder, small_world(sequences), device, command, ablation_models(), ABLATION_WORLD,
-                     together)
+    return run_world(folder, world, device, command, models, ABLATION_WORLD, together)
 
 
 def where_trained(measure):
     "A measurement that is left out where no weights of the ablation are."
-    return lambda folder, device="cpu", command="": measure(folder, device,
-                                                            command) if ablation_models() else []
+    def measure_if_trained(folder, device="cpu", command="") -> list[str]:
+        return measure(folder, device, command) if ablation_models() else []
+    return measure_if_trained
 
 # %% ../../nbs/86_paper.reproduce.ipynb #4eacebf0
 MEASUREMENTS = {  # name: (folder, device, command) -> what went wrong
@@ -129,8 +130,8 @@ def recheck(recorded: Evidence, sequences: int, device, command: str) -> tuple[l
     count = len(TRACKERS) + len(models)
     print(f"running {count} trackers on {sequences} sequences anew, to compare with the records", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        problems = run_world(folder, world, device, command) + measure_ablation(folder, device, command,
-                                                                                sequences)
+        problems = run_world(folder, world, device, command)
+        problems += measure_ablation(folder, device, command, sequences)
         run_speed(folder, "cpu", command, frames=3)
         checks = compare(recorded, load_evidence(folder))
         pair = (load_evidence(records, ABLATION_WORLD, models) for records in (recorded.folder, folder))

@@ -109,8 +109,8 @@ SMALL_LABEL = "**Not the paper's scale:** small models on synthetic sequences; d
 SMALL_NOTE = ("Protocol `got10k-toolkit`: percent, all frames pooled. Speed is the time inside `update`. "
               "Peers have no exits.")
 _SMALL_HEADS = dict(ao=("AO", ".1f"), sr50=("SR0.5", ".1f"), sr75=("SR0.75", ".1f"),
-                    fps=("Speed (fps)", ".0f"),
-                    mean_exit=("Mean exit", ".2f"), sequences=("Sequences", ".0f"))
+                    fps=("Speed (fps)", ".0f"), mean_exit=("Mean exit", ".2f"),
+                    sequences=("Sequences", ".0f"))
 _SMALL_ORIGIN = ["protocol", "device", "date", "version"]
 
 
