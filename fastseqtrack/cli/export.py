@@ -29,7 +29,7 @@ def metadata(model, name: str) -> dict[str, str]:
 def onnx_file(model, name: str, window: bool = True) -> bytes:
     "The content of a model's ONNX file. Raises `InputError` where the package onnx is not installed."
     from fastseqtrack.core import InputError
-    from fastseqtrack.models.runtime import OneGraph
+    from fastseqtrack.models.graphs import OneGraph
 
     try:
         import onnx

@@ -43,10 +43,12 @@ class Encoder(nn.Module):
         "search (B, 3, H, W), templates (B, T, 3, h, w) -> search features (B, Ns, D), tracking (B, 4, D)."
         return self.attend(self.tokens(search, templates))
 
-    def attend(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        "The sequence (B, N, D) through all blocks -> search features (B, Ns, D), tracking tokens (B, 4, D)."
+    def attend(self, x: torch.Tensor, bias: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sequence (B, N, D) through all blocks -> search features (B, Ns, D), tracking tokens (B, 4, D).
+
+        `bias` (1 or N, N) is added to the logits of each attention."""
         for block in self.blocks:
-            x = block(x)
+            x = block(x, attn_mask=bias)
         x = self.norm(x)
         Ns, tracking = self.tokens.config.search_tokens, self.tokens.config.tracking
         return x[:, :Ns], x[:, x.shape[1] - tracking :]  # (B, Ns, D), (B, 4, D)

@@ -4,21 +4,19 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'GRAPH_VERSION', 'RUNTIMES', 'AUTO_LIMIT', 'MAX_THREADS', 'torch_threads', 'matrix_precision', 'Eager',
-           'test_pictures', 'TemplateStage', 'FirstStage', 'LayerStage', 'SeqTrackStage', 'stages_of', 'record',
-           'cache_folder', 'graph_digest', 'export_stages', 'onnx_library', 'open_session', 'run_stages', 'Onnx',
-           'all_exits', 'Compile', 'Graph', 'OneGraph', 'agrees', 'open_runtime']
+           'cache_folder', 'graph_digest', 'export_stage', 'onnx_library', 'open_session', 'run_stages', 'Onnx',
+           'Compile', 'Graph', 'agrees', 'open_runtime']
 
 # %% ../../nbs/19a_models.runtime.ipynb #e08dbecc
 import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -26,6 +24,7 @@ from torch import nn
 from ..core import InputError, UsageError, checked_name, write_whole
 from ..crops import normalize
 from .exits import ExitRule, Prediction, ScoreAbove, decode_with_exits
+from .graphs import all_exits, for_bytes, record, stages_of, test_pictures
 from .networks import FastSeqTrack, SeqTrack
 
 # %% ../../nbs/19a_models.runtime.ipynb #46058c7e
@@ -80,7 +79,8 @@ class Eager:
     def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule
                 | None = None) -> Prediction:
         """Search regions (B, S, S, 3) uint8 and what `prepare` gave, (B, T, ...) -> boxes in the search
-        region."""
+        region. T is 2, or 1 where both templates are the same picture."""
+        kept = kept.expand(-1, 2, *kept.shape[2:])
         with torch_threads(self.threads), matrix_precision(self.device, self.dtype):
             return self._predict(self.prepare(search), kept, mode, rule)
 
@@ -101,104 +101,8 @@ class Eager:
         search = np.zeros((batch, sizes.search, sizes.search, 3), np.uint8)
         self.predict(search, kept.unflatten(0, (batch, 2)), "select")
 
-# %% ../../nbs/19a_models.runtime.ipynb #58e2555a
-def test_pictures(count: int, size: int, seed: int = 0) -> np.ndarray:
-    "(count, size, size, 3) uint8 pictures of enlarged noise."
-    rng = np.random.default_rng(seed)
-    return np.stack([cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), (size, size))
-                     for _ in range(count)])
-
-# %% ../../nbs/19a_models.runtime.ipynb #7dabcfb6
-class TemplateStage(nn.Module):
-    "Template images to template tokens."
-
-    def __init__(self, model: FastSeqTrack | SeqTrack):
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        "(B, h, w, 3) uint8 -> (B, Nt, D)."
-        return self.model.encoder.tokens.views(normalize(images)[:, None])
-
-# %% ../../nbs/19a_models.runtime.ipynb #f692101b
-class FirstStage(nn.Module):
-    "Everything up to exit 0."
-
-    def __init__(self, model: FastSeqTrack, window: bool):
-        super().__init__()
-        self.model, self.window = model, window
-
-    def forward(self, search: torch.Tensor, views: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """search (B, S, S, 3) uint8, views (B, T Nt, D) -> words (B, 4), score (B,), state (B, 4, d),
-        memory (B, Ns, d)."""
-        encoder = self.model.encoder
-        features, tracking = encoder.attend(encoder.tokens.join(normalize(search), views))
-        state = self.model.ask(tracking)
-        made = self.model.read(0, state, self.window)
-        return made.words, made.score, state, self.model.bottleneck(features)
-
-# %% ../../nbs/19a_models.runtime.ipynb #98e1c2a0
-class LayerStage(nn.Module):
-    "One decoder layer and its exit."
-
-    def __init__(self, model: FastSeqTrack, layer: int, window: bool):
-        super().__init__()
-        self.model, self.layer, self.window = model, layer, window
-
-    def forward(self, state: torch.Tensor, memory: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        "state (B, 4, d), memory (B, Ns, d) -> words (B, 4), score (B,), next state (B, 4, d)."
-        decoder = self.model.decoder
-        state = decoder.layers[self.layer - 1](state, memory, decoder.position, decoder.memory_position)
-        made = self.model.read(self.layer, state, self.window)
-        return made.words, made.score, state
-
-# %% ../../nbs/19a_models.runtime.ipynb #d465ea00
-class SeqTrackStage(nn.Module):
-    "SeqTrack has one exit, so it is one stage: the encoder and four decoder runs."
-
-    def __init__(self, model: SeqTrack, window: bool):
-        super().__init__()
-        self.model, self.window = model, window
-
-    def forward(self, search: torch.Tensor, views: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        "search (B, S, S, 3) uint8, views (B, T Nt, D) -> words (B, 4), score (B,)."
-        encoder = self.model.encoder
-        features, _ = encoder.attend(encoder.tokens.join(normalize(search), views))
-        made = self.model.generate(self.model.bottleneck(features), self.window)
-        return made.words, made.score
-
-# %% ../../nbs/19a_models.runtime.ipynb #8aee20da
-def stages_of(model: FastSeqTrack | SeqTrack, window: bool, batch: int = 1) -> dict[str, tuple]:
-    "Stage name -> (module, example inputs by name, names of the outputs)."
-    tokens, depth = model.config.tokens, model.config.decoder.depth
-    views = torch.zeros(batch, 2 * tokens.template_tokens, tokens.dim)
-    images = dict(search=torch.zeros(batch, tokens.search, tokens.search, 3, dtype=torch.uint8), views=views)
-    template = dict(template=torch.zeros(1, tokens.template, tokens.template, 3, dtype=torch.uint8))
-    stages = {"template": (TemplateStage(model), template, ["tokens"])}
-    if isinstance(model, SeqTrack):
-        return stages | {"stage0": (SeqTrackStage(model, window), images, ["words", "score"])}
-    stages["stage0"] = (FirstStage(model, window), images, ["words", "score", "state", "memory"])
-    width = model.config.decoder.dim
-    inner = dict(state=torch.zeros(batch, 4, width), memory=torch.zeros(batch, tokens.search_tokens, width))
-    for layer in range(1, depth + 1):
-        stages[f"stage{layer}"] = (LayerStage(model, layer, window), inner, ["words", "score", "next_state"])
-    return stages
-
-
-def record(module: nn.Module, inputs: dict[str, torch.Tensor], outputs: list[str]) -> bytes:
-    "The ONNX graph of one run of a module on these inputs, as the content of a file."
-    with (tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(),
-          torch.inference_mode(False), torch.no_grad()):
-        warnings.simplefilter("ignore")  # the exporter warns about constants, which are what we want
-        partial = Path(folder, "graph.onnx")
-        # The exporter by tracing: ten times faster than the newer one, and the sizes here are constants
-        # anyway.
-        torch.onnx.export(module.eval(), tuple(inputs.values()), str(partial), input_names=[*inputs],
-                          output_names=outputs, dynamo=False, opset_version=17)
-        return partial.read_bytes()
-
 # %% ../../nbs/19a_models.runtime.ipynb #ba7511ac
-GRAPH_VERSION = 1  # raise it when a stage changes
+GRAPH_VERSION = 2  # raise it when a stage changes
 
 
 def cache_folder() -> Path:
@@ -220,16 +124,12 @@ def graph_digest(model: nn.Module, window: bool) -> str:
     return digest.hexdigest()[:16]
 
 
-def export_stages(model: FastSeqTrack | SeqTrack, folder: Path, window: bool = True,
-                  batch: int = 1) -> dict[str, Path]:
-    "The ONNX file of each stage, by name; files that are there are kept."
-    digest = graph_digest(model, window)
-    paths = {}
-    for name, (module, inputs, outputs) in stages_of(model, window, batch).items():
-        paths[name] = Path(folder) / f"{digest}-b{batch}-{name}.onnx"
-        if not paths[name].is_file():
-            write_whole(paths[name], record(module, inputs, outputs))
-    return paths
+def export_stage(model: FastSeqTrack | SeqTrack, name: str, path: Path, window: bool, batch: int) -> Path:
+    "The ONNX file of one stage, written in one step; a file that is there is kept."
+    if not path.is_file():
+        module, inputs, outputs = stages_of(for_bytes(model), window, batch)[name]
+        write_whole(path, record(module, inputs, outputs))
+    return path
 
 # %% ../../nbs/19a_models.runtime.ipynb #ec3b3c82
 def onnx_library() -> ModuleType:
@@ -250,16 +150,18 @@ def open_session(path: Path, threads: int):
     return library.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 # %% ../../nbs/19a_models.runtime.ipynb #444ce6bc
-def run_stages(sessions: dict, depth: int, images: dict[str, np.ndarray]) -> Iterator[tuple]:
-    "Yield layer, words (B, 4) and score (B,) of each exit; SeqTrack's single stage is its last exit."
-    words, score, *inner = sessions["stage0"].run(None, images)
-    yield (0 if inner else depth), words, score
+def run_stages(stage: Callable, depth: int, images: dict[str, np.ndarray], first: str) -> Iterator[tuple]:
+    """Yield layer, boxes (B, 4), words (B, 4) and score (B,) of each exit; SeqTrack's one exit is its last.
+
+    `stage(name)` is the session of a stage, `first` the name of the first one."""
+    boxes, words, score, *inner = stage(first).run(None, images)
+    yield (0 if inner else depth), boxes, words, score
     if not inner:
         return
     state, memory = inner
     for layer in range(1, depth + 1):
-        words, score, state = sessions[f"stage{layer}"].run(None, {"state": state, "memory": memory})
-        yield layer, words, score
+        boxes, words, score, state = stage(f"stage{layer}").run(None, {"state": state, "memory": memory})
+        yield layer, boxes, words, score
 
 # %% ../../nbs/19a_models.runtime.ipynb #8c63939b
 class Onnx(Eager):
@@ -275,48 +177,42 @@ class Onnx(Eager):
             raise InputError(f"the onnx runtime runs fp32 on a CPU, not {dtype} on {device}",
                              "use runtime='eager' there")
         self.version, self.sessions = onnx_library().__version__, {}
+        self.digest = graph_digest(model, window)
 
     def __repr__(self) -> str:
         return f"onnx (ONNX Runtime {self.version}), fp32, cpu, threads={self.threads}"
 
-    def stages(self, batch: int) -> dict:
-        "The sessions for batches of this size, by stage; exported when they are needed first."
-        if batch not in self.sessions:
-            paths = export_stages(self.model, cache_folder(), self.window, batch)
-            self.sessions[batch] = {name: open_session(path, self.threads) for name, path in paths.items()}
-        return self.sessions[batch]
+    def stage(self, name: str, batch: int = 1):
+        "The session of a stage for batches of this size; exported and opened when it is needed first."
+        if (name, batch) not in self.sessions:
+            path = cache_folder() / f"{self.digest}-b{batch}-{name}.onnx"
+            export_stage(self.model, name, path, self.window, batch)
+            self.sessions[name, batch] = open_session(path, self.threads)
+        return self.sessions[name, batch]
 
     def prepare(self, images: np.ndarray) -> torch.Tensor:
         "Template images (B, h, w, 3) uint8 -> template tokens (B, Nt, D)."
-        session = self.stages(1)["template"]
+        session = self.stage("template")
         rows = [session.run(None, {"template": image[None]})[0] for image in images]
         return torch.from_numpy(np.concatenate(rows))
 
     def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule
                 | None = None) -> Prediction:
-        "Search regions (B, S, S, 3) uint8 and template tokens (B, T, Nt, D) -> boxes in the search region."
+        """Search regions (B, S, S, 3) uint8 and template tokens (B, T, Nt, D), T as in `Eager.predict` ->
+        boxes in the search region."""
         config = self.model.config
         if isinstance(self.model, SeqTrack) or config.exits == "none":
             mode = "none"
-        sessions, images = self.stages(len(search)), {"search": search, "views": kept.flatten(1, 2).numpy()}
-        states = run_stages(sessions, config.decoder.depth, images)
+        images = {"search": search, "views": kept.flatten(1, 2).numpy()}
+        first = "stage0" if kept.shape[1] == 2 else "stage0_one"
+        states = run_stages(partial(self.stage, batch=len(search)), config.decoder.depth, images, first)
         return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau),
                                  config.decoder.depth)
 
     def _read(self, _: int, state: tuple) -> Prediction:
-        layer, words, score = state
-        return self.at_exit(layer, torch.from_numpy(words), torch.from_numpy(score))
-
-# %% ../../nbs/19a_models.runtime.ipynb #1f8fb3aa
-def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: torch.Tensor,
-              window: bool) -> tuple:
-    "Normalised images as in `model.forward` -> words (E, B, 4) and scores (E, B) of all E exits."
-    if isinstance(model, SeqTrack):
-        made = [model.predict(search, templates, window=window)]
-    else:
-        made = [model.read(layer, state, window)
-                for layer, state in enumerate(model.states(search, templates)) if layer >= model.head.first]
-    return torch.stack([one.words for one in made]), torch.stack([one.score for one in made])
+        layer, *made = state
+        boxes, words, score = map(torch.from_numpy, made)
+        return Prediction(boxes, words, score, torch.full_like(words[:, 0], layer))
 
 # %% ../../nbs/19a_models.runtime.ipynb #e499d9d5
 class Compile(Eager):
@@ -379,27 +275,6 @@ class Graph(Compile):
             outputs = all_exits(model, search, kept, window)
         return graph, (search, kept), outputs
 
-# %% ../../nbs/19a_models.runtime.ipynb #7cfce32d
-class OneGraph(nn.Module):
-    "A network as one function: bytes of two kinds of crops in, the boxes and scores of all exits out."
-
-    def __init__(self, model: FastSeqTrack | SeqTrack, window: bool = True):
-        super().__init__()
-        self.model, self.window = model, window
-
-    def forward(self, search: torch.Tensor, templates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        "search (S, S, 3) uint8, templates (2, t, t, 3) uint8 -> boxes (E, 4) cxcywh in [0, 1], scores (E,)."
-        images = normalize(search)[None], normalize(templates)[None]  # a batch of one
-        words, scores = all_exits(self.model, *images, self.window)
-        return self.model.config.vocabulary.boxes(words[:, 0]), scores[:, 0]
-
-    def record(self) -> bytes:
-        "Its graph as the content of an ONNX file."
-        sizes = self.model.config.tokens
-        inputs = dict(search=torch.zeros(sizes.search, sizes.search, 3, dtype=torch.uint8),
-                      templates=torch.zeros(2, sizes.template, sizes.template, 3, dtype=torch.uint8))
-        return record(self, inputs, ["boxes", "scores"])
-
 # %% ../../nbs/19a_models.runtime.ipynb #6e163862
 RUNTIMES: dict[str, type[Eager]] = {kind.name: kind for kind in (Eager, Onnx, Compile, Graph)}
 AUTO_LIMIT = 40_000_000  # parameters: above this `auto` stays with PyTorch
@@ -413,9 +288,9 @@ def agrees(runtime: Eager, reference: Eager, count: int = 4) -> bool:
     search, templates = test_pictures(count, sizes.search), test_pictures(2 * count, sizes.template, seed=1)
     kept = [one.prepare(templates).unflatten(0, (count, 2)) for one in (runtime, reference)]
     for row in range(count):
-        for tau in (0, 40):
+        for tau, views in ((0, 2), (40, 2), (40, 1)):
             how = "host", ScoreAbove(tau)
-            ours, theirs = (one.predict(search[[row]], held[[row]], *how)
+            ours, theirs = (one.predict(search[[row]], held[[row], :views], *how)
                             for one, held in zip((runtime, reference), kept))
             close = (ours.score.cpu() - theirs.score.cpu()).abs().max() < 1e-3
             if not (close and torch.equal(ours.words.cpu(), theirs.words.cpu())):

@@ -75,7 +75,8 @@ def doubt_of_tau(rule: ExitRule, card: dict) -> str:
 class Target:
     "One target between two frames."
     box: np.ndarray  # float64 (4,) xywh pixels: where it was last
-    # (T = 2, ...) what the runtime keeps of two templates: the first, and the last trusted one
+    # (T, ...) what the runtime keeps of the templates: the first, and where it is renewed, the last trusted
+    # one
     templates: torch.Tensor
     count: int = 0  # frames since the first
     finite: bool = True  # whether all answers so far were
@@ -103,9 +104,11 @@ class TrackingLoop:
 
     @torch.inference_mode()
     def begin(self, frame: np.ndarray, box: np.ndarray) -> Target:
-        "The state of a target seen first at `box` (xywh pixels): both templates show it as it is now."
+        """The state of a target seen first at `box` (xywh pixels): both templates show it as it is now.
+
+        Where none is renewed, one is kept for both."""
         kept = self.runtime.prepare(crop_batch([frame], [crop_around(box, self.config, "template")]))
-        return Target(box, torch.cat([kept, kept]))  # (1, ...) -> (2, ...)
+        return Target(box, kept if self.update_interval is None else torch.cat([kept, kept]))
 
     @torch.inference_mode()
     def advance(self, targets: list[Target], frames: list[np.ndarray], rows: int
