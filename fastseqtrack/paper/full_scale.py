@@ -58,7 +58,7 @@ class PartTask(Task):
         "The sequences, in the data set's order. Raises as `found`."
         return self.found[0]
 
-
+# %% ../../nbs/87_paper.full_scale.ipynb #87000011
 @dataclass(frozen=True)
 class Job:
     "A model on a benchmark: its weights, and frames and sequences to run; or what is missing."
