@@ -58,14 +58,14 @@ TRUE = PAPER | {ViTAttention: vit_attention}
 
 
 def part_of(name: str) -> str:
-    "Table 1 puts everything behind the encoder, bottleneck and head included, under decoder."
+    "Table 1 counts everything after the encoder as decoder, bottleneck and head included."
     return "encoder" if name.startswith("encoder") else "decoder"
 
 
 def multiply_adds(model: nn.Module, run: Callable, rules: dict, skip: str = "\0") -> dict[str, int]:
-    """Multiply-adds of encoder and decoder while `run(model)` runs; modules whose name ends in `skip` are
-    left out."""
-    total, hooks = {"encoder": 0, "decoder": 0}, []
+    "Multiply-adds of encoder and decoder in `run(model)`, without modules whose name ends in `skip`."
+    total = {"encoder": 0, "decoder": 0}
+    hooks = []
     for name, module in model.named_modules():
         if type(module) in rules and not name.endswith(skip):
             def add(module, inputs, output, part=part_of(name)):
