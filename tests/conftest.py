@@ -1,10 +1,14 @@
-"What the tests share: the checkout, and a copy of it that a test may break."
+"What the tests share: the checkout, a copy of it that a test may break, and the table of faults tried."
+
+import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+TRIED: dict[str, dict] = {}  # by the name of a test: the fault, times tried, times something was lost
 
 
 @pytest.fixture
@@ -17,9 +21,42 @@ def root() -> Path:
 def copy(tmp_path) -> Path:
     "The notebooks, the package's sources and the settings in a new folder."
     for folder in ("nbs", "fastseqtrack"):
-        shutil.copytree(ROOT / folder, tmp_path / folder,
-                        ignore=shutil.ignore_patterns("__pycache__", ".*", "*.safetensors"))
+        shutil.copytree(
+            ROOT / folder,
+            tmp_path / folder,
+            ignore=shutil.ignore_patterns("__pycache__", ".*", "*.safetensors"),
+        )
     for file in ("settings.ini", "setup.py"):
         shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "README.md").write_text("# Title\n")
     return tmp_path
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "fault(what, command): a fault, and a command that meets it")
+    config.began = time.monotonic()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    "Count each call of a test that tries a fault: one try, or as many as it says by `record_property`."
+    report = (yield).get_result()
+    mark = item.get_closest_marker("fault")
+    if mark and report.when == "call" and not report.skipped:
+        row = TRIED.setdefault(
+            item.function.__name__, dict(fault=mark.args[0], command=mark.args[1], tried=0, lost=0)
+        )
+        row["tried"] += dict(report.user_properties).get("tried", 1)
+        row["lost"] += report.failed
+
+
+def pytest_sessionfinish(session):
+    "Write the table where `FASTSEQTRACK_FAULTS` names a file, as `make fuzz` does."
+    if TRIED and "FASTSEQTRACK_FAULTS" in os.environ:
+        from fastseqtrack.core import provenance, write_json
+
+        minutes = round((time.monotonic() - session.config.began) / 60, 1)
+        write_json(
+            os.environ["FASTSEQTRACK_FAULTS"],
+            provenance("make fuzz") | dict(minutes=minutes, rows=[*TRIED.values()]),
+        )
