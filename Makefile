@@ -6,9 +6,12 @@ READY := $(VENV)/.installed
 TRACK := $(BIN)/fastseqtrack
 # Chapters are tested in as many processes as there are cores, so each takes one thread.
 TEST_THREADS ?= 1
+# How much `make fuzz` tries.
+KILLS ?= 50
+FUZZ ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures reproduce reproduce-full ablation test gpu book clean
+.PHONY: help install figures reproduce reproduce-full ablation test fuzz gpu book clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +42,10 @@ test: $(READY)  ## the chapters' own tests, then tests/
 	@# A process per chapter: a loader forked beside another chapter's threads would wait for them without end.
 	ls nbs/[0-9]*.ipynb nbs/index.ipynb | OMP_NUM_THREADS=$(TEST_THREADS) xargs -P 2 -n 1 $(BIN)/nbdev_test --path
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -q tests
+
+fuzz: $(READY)  ## every fault that was ever met, 50 kills and 10,000 random inputs; writes the table of the chapter on faults
+	FASTSEQTRACK_KILLS=$(KILLS) FASTSEQTRACK_FUZZ=$(FUZZ) FASTSEQTRACK_FAULTS=figures/records/faults.json OMP_NUM_THREADS=1 \
+	$(BIN)/python -m pytest -q tests/test_fuzz.py tests/test_faults.py tests/test_killed_evaluation.py tests/test_training_stops.py
 
 # On an offline node: no installation, the package runs from the checkout.
 gpu:  ## CUDA tests, speed of the paper presets and training, in one job (see chapter `cli.gpu_job`)

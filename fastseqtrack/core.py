@@ -43,9 +43,10 @@ class UsageError(InputError):
 # %% ../nbs/00_core.ipynb #c0de0002
 def checked_name(name: str, known: Iterable[str], what: str) -> str:
     "`name`, if it is known. Raises `UsageError` that lists the names spelt like it."
+    known = list(known)  # a list can be searched for anything, a dictionary not
     if name in known:
         return name
-    near = difflib.get_close_matches(str(name), list(known), 3, 0.5) or sorted(known)
+    near = difflib.get_close_matches(str(name), known, 3, 0.5) or sorted(known)
     raise UsageError(f"no {what} is called {name!r}", f"choose {' or '.join(repr(word) for word in near)}")
 
 # %% ../nbs/00_core.ipynb #c0de0004

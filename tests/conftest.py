@@ -43,20 +43,18 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     mark = item.get_closest_marker("fault")
     if mark and report.when == "call" and not report.skipped:
-        row = TRIED.setdefault(
-            item.function.__name__, dict(fault=mark.args[0], command=mark.args[1], tried=0, lost=0)
-        )
+        row = dict(fault=mark.args[0], command=mark.args[1], tried=0, lost=0)
+        row = TRIED.setdefault(item.function.__name__, row)
         row["tried"] += dict(report.user_properties).get("tried", 1)
         row["lost"] += report.failed
+        write_table(item.config.began)
 
 
-def pytest_sessionfinish(session):
-    "Write the table where `FASTSEQTRACK_FAULTS` names a file, as `make fuzz` does."
-    if TRIED and "FASTSEQTRACK_FAULTS" in os.environ:
+def write_table(began: float) -> None:
+    "Write the table where `FASTSEQTRACK_FAULTS` names a file, as `make fuzz` does; a run that is ended keeps a part."
+    if "FASTSEQTRACK_FAULTS" in os.environ:
         from fastseqtrack.core import provenance, write_json
 
-        minutes = round((time.monotonic() - session.config.began) / 60, 1)
-        write_json(
-            os.environ["FASTSEQTRACK_FAULTS"],
-            provenance("make fuzz") | dict(minutes=minutes, rows=[*TRIED.values()]),
-        )
+        minutes = round((time.monotonic() - began) / 60, 1)
+        table = provenance("make fuzz") | dict(minutes=minutes, rows=[*TRIED.values()])
+        write_json(os.environ["FASTSEQTRACK_FAULTS"], table)

@@ -778,3 +778,44 @@ def test_a_reader_that_goes_away(place):
         and "Broken pipe" not in done.stderr
         and "Traceback" not in done.stderr
     )
+
+
+@pytest.mark.fault(
+    "a film of 100,000 frames: the memory does not grow",
+    "fastseqtrack track long.mkv --box ... --out boxes.txt",
+)
+def test_long_films_take_constant_memory(place, record_property):
+    "The tracker stands still: a network would take a quarter of an hour, and keeps nothing either."
+    from fastseqtrack.cli.track import write_run
+    from fastseqtrack.tracking.base import BaseTracker, TrackResult
+
+    class StandsStill(BaseTracker):
+        def start(self, frame, box):
+            self.box = box
+
+        def step(self, frame):
+            return TrackResult(self.box, 1.0, True, 0)
+
+    def megabytes():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    count, seen = 100_000 if THOROUGH else 4_000, []
+    with av.open("long.mkv", "w") as made:
+        stream = made.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 32
+        for number in range(count):
+            made.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((32, 32, 3), number % 200, np.uint8))))
+        made.mux(stream.encode(None))
+    source = open_source("long.mkv")
+
+    def watched():
+        for number, frame in enumerate(source):
+            if number % (count // 10) == 0:
+                seen.append(megabytes())
+            yield frame
+
+    with open("boxes.txt", "w") as out:
+        told = write_run(StandsStill(), open_source(watched()), [4, 4, 20, 20], out, "out.mp4")
+    assert told["frames"] == count == len(Path("boxes.txt").read_text().splitlines())
+    record_property("tried", 1)
+    assert max(seen[2:]) - seen[2] < 8, seen  # megabytes; 100,000 frames of 32 x 32 px are 307

@@ -7,11 +7,12 @@ import signal
 import time
 
 import numpy as np
+import pytest
 
 from fastseqtrack.evaluation.records import Entry
 from fastseqtrack.evaluation.runner import Task, run_task
 
-KILLS = 20
+KILLS = int(os.environ.get("FASTSEQTRACK_KILLS", "20"))  # `make fuzz` takes more
 
 
 class Steady:
@@ -45,7 +46,10 @@ def results(out) -> dict:
     return found
 
 
-def test_a_killed_evaluation_ends_like_one_that_was_not(tmp_path):
+@pytest.mark.fault("kill -9 of an evaluation, then the same command",
+                   "fastseqtrack evaluate --data synthetic:test --model NAME --out results")
+def test_a_killed_evaluation_ends_like_one_that_was_not(tmp_path, record_property):
+    record_property("tried", KILLS)
     evaluate(tmp_path / "calm")
     expected, rng, kills, rounds = results(tmp_path / "calm"), random.Random(0), 0, 0
     fork = multiprocessing.get_context("fork")
