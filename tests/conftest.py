@@ -51,7 +51,7 @@ def pytest_runtest_makereport(item, call):
 
 
 def write_table(began: float) -> None:
-    "Write the table where `FASTSEQTRACK_FAULTS` names a file, as `make fuzz` does; a run that is ended keeps a part."
+    "Write the table where `FASTSEQTRACK_FAULTS` names a file; a run that is ended keeps its part."
     if "FASTSEQTRACK_FAULTS" in os.environ:
         from fastseqtrack.core import provenance, write_json
 
