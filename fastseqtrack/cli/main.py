@@ -11,7 +11,7 @@ import click
 from .common import Program
 
 # %% ../../nbs/97_cli.main.ipynb #2bc29862
-COMMANDS = ("track", "train", "evaluate", "export", "doctor", "reproduce")
+COMMANDS = ("track", "train", "evaluate", "benchmark", "export", "doctor", "reproduce")
 
 
 @click.group(cls=Program, modules=COMMANDS)

@@ -20,7 +20,7 @@ from ..core import UsageError, resolve_device
 from ..crops import Crop
 from ..models.checkpoints import open_model, read_card, weights_file
 from ..models.exits import EXITS, ExitRule, ScoreAbove, check_tau, tau_from_mean
-from ..models.runtime import open_runtime
+from ..models.runtime import default_threads, open_runtime
 from .base import BaseTracker, TrackResult
 
 # %% ../../nbs/31_tracking.tracker.ipynb #cca259e3
@@ -164,8 +164,9 @@ class Tracker(TrackingLoop, BaseTracker):
     exit's threshold, and `exit_rule` an object of your own with `fires(prediction)`. `None`, also for the
     dynamic template's `update_interval` (frames, or "never") and `update_threshold` (score), takes the
     model's own. `color` is the channel order of arrays. `runtime` (auto, eager, onnx, compile, graph),
-    `dtype` (fp32, tf32, bf16, fp16) and `threads`: see `open_runtime`; `auto` runs a model that is passed as
-    an object as it is, eager. Raises `UsageError` for values out of range. Section 3.2, Algorithm 1;
+    `dtype` (fp32, tf32, bf16, fp16) and `threads`: see `open_runtime`; without `threads`, a small model on a
+    CPU takes one. `auto` runs a model that is passed as an object as it is, eager. Raises `UsageError` for
+    values out of range. Section 3.2, Algorithm 1;
     SeqTrack's loop."""
 
     def __init__(self, model="fastseqtrack_nano", device="auto", exit="auto", tau=None, tau_mean=None,  # noqa: A002
@@ -190,6 +191,8 @@ class Tracker(TrackingLoop, BaseTracker):
                                                                     self.config)
         if runtime == "auto" and not named:
             runtime = "eager"
+        if named and threads is None:
+            threads = default_threads(self.model, self.device)
         self.runtime = open_runtime(runtime, self.model, self.device, window, dtype or "fp32", threads)
 
     def __repr__(self) -> str:
