@@ -11,13 +11,18 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from fastseqtrack.tracking.base import GIVEN, TrackResult
+from fastseqtrack.tracking.page import PageFile
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM = os.environ.get("FASTSEQTRACK_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium, or "
                                                          "set FASTSEQTRACK_CHROMIUM to the path of one")
+SIZE = dict(width=1100, height=1000)
 PICK = """
 import numpy as np
 from fastseqtrack.widgets import pick_box
@@ -40,11 +45,12 @@ explore(run)
 @pytest.fixture(scope="module")
 def browser():
     "A page of Chromium, 1100 x 1000 pixels."
-    sync = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e .[dev]")
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install -e .[dev]")
     with sync.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = chromium.new_page(viewport=dict(width=1100, height=1000))
+        page = chromium.new_page(viewport=SIZE)
         page.set_default_timeout(60_000)
+        sync.expect.set_options(timeout=60_000)
         yield page
         chromium.close()
 
@@ -74,12 +80,25 @@ def lab(tmp_path_factory):
         server.wait(20)
 
 
+@pytest.fixture(scope="module")
+def run_page(tmp_path_factory):
+    "A page of ten frames, in which a box goes two pixels to the right per frame."
+    path = tmp_path_factory.mktemp("page") / "run.html"
+    with PageFile(path, "ten frames <b>of</b> a ramp", fps=20) as page:
+        for number in range(10):
+            result = TrackResult(np.array([20.0 + 2 * number, 30, 40, 25]), 5.0 + number, number != 3,
+                                 number % 3 if number else GIVEN)
+            page.write(np.full((120, 160, 3), 60 + 10 * number, np.uint8), result)
+    return path
+
+
 def write_notebook(path, sources):
     "A notebook of code cells."
     cells = [dict(cell_type="code", id=f"cell{number}", metadata={}, source=source.strip(), outputs=[],
                   execution_count=None) for number, source in enumerate(sources)]
     kernel = dict(name="python3", display_name="Python 3", language="python")
-    path.write_text(json.dumps(dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)))
+    notebook = dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
+    path.write_text(json.dumps(notebook))
 
 
 def wait_for(address, log, seconds=60):
@@ -119,6 +138,8 @@ def drag(page, element, start, end):
 
 
 def test_a_box_is_dragged_in_jupyterlab(browser, lab):
+    from playwright.sync_api import expect
+
     open_notebook(browser, lab, "pick")
     browser.keyboard.press("Shift+Enter")
     picture = browser.locator(".jp-OutputArea-output svg[class*=svelte]").first
@@ -127,5 +148,67 @@ def test_a_box_is_dragged_in_jupyterlab(browser, lab):
     drag(browser, picture, (100, 60), (200, 140))
     keep_picture(browser, "pick_after")
     fields = browser.locator(".jp-OutputArea-output input[type=number]")
+    expect(fields.nth(3)).not_to_have_value("0")  # the four numbers come one after the other
     numbers = [int(fields.nth(place).input_value()) for place in range(4)]
-    assert abs(numbers[0] - 100) < 8 and abs(numbers[2] - 100) < 8 and abs(numbers[3] - 80) < 8
+    assert np.abs(np.subtract(numbers, (100, 60, 100, 80))).max() <= 3
+    browser.locator(".jp-Notebook .jp-InputArea-editor").nth(1).click()
+    browser.keyboard.press("Shift+Enter")
+    printed = browser.locator(".jp-OutputArea-output", has_text="the box is")
+    assert printed.inner_text().strip() == f"the box is {tuple(map(float, numbers))}"
+
+
+def test_a_run_is_explored_in_jupyterlab(browser, lab):
+    from playwright.sync_api import expect
+
+    open_notebook(browser, lab, "explore")
+    browser.keyboard.press("Shift+Enter")
+    output = browser.locator(".jp-OutputArea-output")
+    line, pictures = output.locator(".widget-html-content"), output.locator("img")
+    expect(line).to_contain_text("frame 0")
+    browser.locator(".jp-OutputArea-output button").first.click()  # play
+    expect(line).to_contain_text("frame 29")
+    played = pictures.first.get_attribute("src")
+    handle = output.locator(".noUi-handle").nth(1)  # tau
+    handle.focus()
+    before = line.inner_text()
+    handle.press("Home")
+    expect(line).to_contain_text("100% of the decoder saved")
+    keep_picture(browser, "explore_tau_0")
+    handle.press("End")
+    expect(line).to_contain_text("0% of the decoder saved, boxes 0.0 px")
+    assert line.inner_text() != before
+    output.locator("input[type=checkbox]").check()
+    expect(pictures.nth(4)).to_be_visible()
+    keep_picture(browser, "explore_attention")
+    assert played and pictures.first.get_attribute("src") != played
+
+
+def test_the_page_of_a_run_needs_no_server(browser, run_page):
+    asked = []
+    browser.on("request", lambda request: asked.append(request.url))
+    browser.goto(run_page.as_uri())
+    box, line = browser.locator("#box"), browser.locator("#line")
+    assert "the box was given" in line.inner_text()
+    start = [float(box.get_attribute(name)) for name in ("x", "y", "width", "height")]
+    browser.locator("#frame").fill("8")
+    assert "frame 8 of 9" in line.inner_text()
+    assert float(box.get_attribute("x")) == start[0] + 16
+    keep_picture(browser, "page")
+    assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
+
+
+def test_the_page_plays_and_its_bars_are_links(browser, run_page):
+    from playwright.sync_api import expect
+
+    browser.goto(run_page.as_uri())
+    browser.locator("#play").click()
+    expect(browser.locator("#line")).to_contain_text("frame 9 of 9")
+    expect(browser.locator("#play")).to_have_text("play")
+    plot = browser.locator("#plot").bounding_box()
+    browser.mouse.click(plot["x"] + plot["width"] * 0.45, plot["y"] + plot["height"] * 0.9)
+    expect(browser.locator("#line")).to_contain_text("frame 4 of 9")
+    expect(browser.locator("#keys")).to_contain_text("exit 0: 3 frames")
+    browser.set_viewport_size(dict(width=420, height=800))
+    keep_picture(browser, "page_narrow")
+    assert browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    browser.set_viewport_size(SIZE)
