@@ -1,6 +1,8 @@
 """The widgets and the page of a run in a real browser: Chromium without a window, driven by playwright.
 
-Skipped where there is no Chromium: `apt-get install chromium`, or FASTSEQTRACK_CHROMIUM=path of one."""
+Skipped where there is no Chromium: `apt-get install chromium`, or FASTSEQTRACK_CHROMIUM=path of one (GitHub's
+Ubuntu runners have Chrome). The tests of the widgets start a JupyterLab server, which takes minutes on a busy
+machine: they run where FASTSEQTRACK_SLOW is set."""
 import json
 import os
 import shutil
@@ -23,6 +25,7 @@ CHROMIUM = os.environ.get("FASTSEQTRACK_CHROMIUM") or next(
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium, or "
                                                          "set FASTSEQTRACK_CHROMIUM to the path of one")
 SIZE = dict(width=1100, height=1000)
+slow = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="takes minutes: FASTSEQTRACK_SLOW=1")
 PICK = """
 import numpy as np
 from fastseqtrack.widgets import pick_box
@@ -49,8 +52,8 @@ def browser():
     with sync.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = chromium.new_page(viewport=SIZE)
-        page.set_default_timeout(60_000)
-        sync.expect.set_options(timeout=60_000)
+        page.set_default_timeout(180_000)
+        sync.expect.set_options(timeout=180_000)
         yield page
         chromium.close()
 
@@ -101,7 +104,7 @@ def write_notebook(path, sources):
     path.write_text(json.dumps(notebook))
 
 
-def wait_for(address, log, seconds=60):
+def wait_for(address, log, seconds=180):
     "Until a server answers."
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -137,6 +140,7 @@ def drag(page, element, start, end):
     page.mouse.up()
 
 
+@slow
 def test_a_box_is_dragged_in_jupyterlab(browser, lab):
     from playwright.sync_api import expect
 
@@ -157,6 +161,7 @@ def test_a_box_is_dragged_in_jupyterlab(browser, lab):
     assert printed.inner_text().strip() == f"the box is {tuple(map(float, numbers))}"
 
 
+@slow
 def test_a_run_is_explored_in_jupyterlab(browser, lab):
     from playwright.sync_api import expect
 
