@@ -68,6 +68,15 @@ class TwoStageNetwork(nn.Module):
         SeqTrack has no tracking tokens: (B, 0, D)."""
         return self.encoder(search, templates)
 
+    def _repr_html_(self) -> str:
+        "The parts and their parameters as a table, which a notebook shows for a model."
+        rows = [(name, sum(p.numel() for p in part.parameters())) for name, part in self.named_children()]
+        rows.append(("all", sum(p.numel() for p in self.parameters())))
+        cells = "".join(f"<tr><td>{name}</td><td>{count:,}</td></tr>" for name, count in rows)
+        return (f"<b>{self.config.method}</b><table><tr><th>part</th><th>parameters</th></tr>{cells}</table>"
+                f"search {self.config.tokens.search} px, template {self.config.tokens.template} px, "
+                f"tau {self.config.tau:g}")
+
 # %% ../../nbs/15_models.networks.ipynb #de95da50
 class FastSeqTrack(TwoStageNetwork):
     "Four tracking tokens, decoded in one pass, with an exit before and after each decoder layer. Figure 2."
