@@ -67,35 +67,36 @@ def lockstep(entry: Entry, sequences, batch: int = 8, readers: int | None = None
         raise UsageError(f"{entry.name} follows one target at a time", "leave --batch away, or give it 1")
     waiting = deque(sorted(sequences, key=len, reverse=True))
     with ThreadPoolExecutor(readers or min(batch, os.cpu_count() or 1)) as pool:
-        lanes = []
-        while waiting or lanes:
-            while waiting and len(lanes) < batch:
-                lanes.append(SequenceState(waiting.popleft(), pool))
-            failed = _advance(entry.tracker, lanes, batch)
-            over = [lane for lane in lanes if lane in failed or not lane.coming]
-            lanes = [lane for lane in lanes if lane not in over]
-            for lane in over:
-                yield lane.sequence, failed.get(lane) or trace_of(lane.sequence, lane.results, lane.times)
+        places = []
+        while waiting or places:
+            while waiting and len(places) < batch:
+                places.append(SequenceState(waiting.popleft(), pool))
+            failed = _advance(entry.tracker, places, batch)
+            over = [place for place in places if place in failed or not place.coming]
+            places = [place for place in places if place not in over]
+            for place in over:
+                error, sequence = failed.get(place), place.sequence
+                yield sequence, error or trace_of(sequence, place.results, place.times)
 
 
-def _advance(loop: TrackingLoop, lanes: list[SequenceState], batch: int) -> dict[SequenceState, Exception]:
-    "One frame for every lane; returns the lanes that failed."
+def _advance(loop: TrackingLoop, places: list[SequenceState], batch: int) -> dict[SequenceState, Exception]:
+    "One frame for every place; returns the places that failed."
     frames, failed = {}, {}
-    for lane in lanes:
+    for place in places:
         try:
-            if lane.target:
-                frames[lane] = lane.frame()
+            if place.target:
+                frames[place] = place.frame()
             else:
-                lane.begin(loop)
+                place.begin(loop)
         except Exception as error:
-            failed[lane] = error
+            failed[place] = error
     if frames:
         began = perf_counter()
         try:
-            results = loop.advance([lane.target for lane in frames], list(frames.values()), batch)
-        except Exception as error:  # whose fault it is, nobody knows
+            results = loop.advance([place.target for place in frames], list(frames.values()), batch)
+        except Exception as error:  # any of its sequences may be the cause
             return failed | dict.fromkeys(frames, error)
         seconds = (perf_counter() - began) / len(frames)
-        for lane, result in zip(frames, results):
-            lane.note(seconds, result)
+        for place, result in zip(frames, results):
+            place.note(seconds, result)
     return failed

@@ -29,7 +29,7 @@ def read_clip_boxes(path) -> dict[int, list[float]]:
                          'write {"boxes": {"0": [x, y, w, h], "33": [x, y, w, h]}}') from None
     if len(boxes) < 2 or any(len(box) != 4 for box in boxes.values()):
         raise InputError(f"{path} needs at least two boxes of four numbers",
-                         "the first starts the tracker, the others judge it")
+                         "the first starts the tracker, the others are compared with its boxes")
     return dict(sorted(boxes.items()))
 
 # %% ../../nbs/65_evaluation.clips.ipynb #b5df59bb

@@ -94,7 +94,7 @@ def _settings_of(tracker: Tracker) -> str:
 # %% ../../nbs/60_evaluation.records.ipynb #86ced7c6
 @dataclass(frozen=True)
 class Truth:
-    "What a data set says about a sequence, in the plain numbers of JSON."
+    "What a data set gives for a sequence, in the plain numbers of JSON."
     sequence: str
     size: list[int] | None  # width, height
     attributes: list[str]

@@ -23,7 +23,7 @@ from ..data.box_files import BOX_FORMS, NO_NUMBER, first_row_doubt
 class RawResult:
     "The boxes of a tracker in one sequence, or in one repetition of it."
     name: str
-    boxes: np.ndarray  # float64 (N, 4) xywh pixels, the given box first; NaN where the file says so
+    boxes: np.ndarray  # float64 (N, 4) xywh pixels, the given box first; NaN where the file has NaN
     seconds: np.ndarray | None = None  # float64 (N,) per frame; None where they were not measured
 
 # %% ../../nbs/61_evaluation.result_files.ipynb #c611bd1e

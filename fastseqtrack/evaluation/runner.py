@@ -153,15 +153,15 @@ def outcome(task: Task, tracker: str, records: dict[str, Record]) -> dict:
     frames, seconds = (sum(getattr(record, key) for record in records.values())
                        for key in ("frames", "seconds"))
     exits = sum((Counter(record.exit_histogram or {}) for record in records.values()), Counter())
-    told = dict(data=task.data, tracker=tracker, sequences=len(records), frames=frames, protocol=None,
-                scores=None)
+    summary = dict(data=task.data, tracker=tracker, sequences=len(records), frames=frames)
+    summary |= dict(protocol=None, scores=None)
     if scored:
         scores = summarize(scored, truths, task.rule)
         scores = {key: round(value, 4) for key, value in scores.items()
                   if key not in ("fps", "mean_exit", "sequences")}
-        told |= dict(protocol=task.rule, scores=scores)
+        summary |= dict(protocol=task.rule, scores=scores)
     fps = round((frames - len(records)) / seconds, 2) if seconds else None
-    return told | dict(exits=dict(sorted(exits.items())), fps=fps, results=str(task.raw_folder(tracker)))
+    return summary | dict(exits=dict(sorted(exits.items())), fps=fps, results=str(task.raw_folder(tracker)))
 
 # %% ../../nbs/63_evaluation.runner.ipynb #0f3c1bd7
 log = logging.getLogger(__name__)

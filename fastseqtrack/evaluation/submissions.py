@@ -26,7 +26,7 @@ from .runner import Task
 def _got10k_entries(raw: RawResult) -> dict[str, str]:
     if raw.seconds is None:
         raise InputError(f"{raw.name}: no time file with a row a frame",
-                         "GOT-10k's server wants <sequence>_time.txt: run the tracker again")
+                         "GOT-10k's server needs <sequence>_time.txt: run the tracker again")
     if not (raw.seconds >= 0).all():  # NaN is not
         raise InputError(f"{raw.name}: row {(~(raw.seconds >= 0)).argmax() + 1} of its time file is no time",
                          "run the tracker again")

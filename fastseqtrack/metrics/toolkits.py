@@ -28,7 +28,7 @@ def got10k_overlaps(result: SequenceResult) -> np.ndarray:
     Raises `InputError` if the prediction has not one finite box a frame."""
     if len(result.pred) != len(result.gt):
         raise InputError(f"{result.name}: {len(result.pred)} boxes for {len(result.gt)} frames",
-                         "GOT-10k wants one row a frame, the first included")
+                         "GOT-10k needs one row per frame, the first included")
     if (lost := ~np.isfinite(result.pred).all(1)).any():
         raise InputError(f"{result.name}: row {lost.argmax() + 1} is not a box",
                          "write the last good box where there is none")

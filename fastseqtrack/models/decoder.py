@@ -21,7 +21,7 @@ class DecoderConfig:
     "Sizes of the decoder. Section 4.1; what it leaves open is SeqTrack's."
     dim: int = 256  # d, the width of queries and memory
     depth: int = 2  # "2 transformer blocks"
-    heads: int = 8  # 32 columns a head
+    heads: int = 8  # 32 columns per head
     ffn: int = 1024  # width of the feed-forward network
     dropout: float = 0.1  # in training only: on attention weights, on each residual and inside the FFN
 

@@ -60,7 +60,7 @@ def make_folder(out: Path) -> None:
 def check_own(weights: Path, init_from: str | Path | None, resume: bool) -> None:
     """Raise `InputError` where a run would overwrite weights that it did not write.
 
-    Its own lie beside a state. A new run over an old one is asked for with `--restart`."""
+    Its own lie beside a state. `--restart` starts a new run over an old one."""
     goes_on = resume and any((weights.parent / name).is_file() for name in (STATE, BEFORE))
     is_start = init_from is not None and same_file(weights, init_from)
     if weights.is_file() and not goes_on and (resume or is_start):
@@ -146,7 +146,7 @@ def set_damaged_aside(out: Path, device: torch.device) -> None:
 # %% ../../nbs/44a_training.run_folder.ipynb #6d1824d8
 @dataclass
 class StopRequest:
-    "Whether a signal has asked this process to stop, and the signal's name."
+    "The name of the signal that stops this process; empty until one arrives."
     signal: str = ""
 
 
