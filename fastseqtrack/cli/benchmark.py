@@ -46,12 +46,12 @@ def write_results(rows: list[dict], folder: Path) -> None:
     plt.close(figure)
     write_whole(folder / "benchmark.png", picture.getvalue())
 
-
+# %% ../../nbs/95a_cli.benchmark.ipynb #95p00002
 def many(*names: str, **settings):
     "An option that may be given several times."
     return click.option(*names, multiple=True, **settings)
 
-
+# %% ../../nbs/95a_cli.benchmark.ipynb #95p00004
 @click.command()
 @many("--model", default=["fastseqtrack_nano"], help="A preset or a file of weights; several are compared.")
 @many("--runtime", default=["eager", "onnx"], type=click.Choice(["eager", "onnx", "compile", "graph"]),

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BOX_FIX', 'write_run', 'summary', 'as_line', 'open_lines', 'write_first_frame', 'can_select', 'select_box',
-           'output_options', 'track']
+           'output_options', 'check_targets', 'track']
 
 # %% ../../nbs/91_cli.track.ipynb #7cc1bb37
 import json
@@ -158,6 +158,16 @@ def output_options(command: Callable) -> Callable:
         command = option(command)
     return command
 
+# %% ../../nbs/91_cli.track.ipynb #91p00003
+def check_targets(outputs: dict, json_wanted: bool, *read) -> None:
+    "Raise `UsageError` for an output {option: file} that cannot be, or that is among the files to read."
+    from fastseqtrack.core import check_outputs
+
+    to_screen = outputs["--out"] == "-"
+    if to_screen and json_wanted:
+        raise click.UsageError("--out - and --json would print into each other\n  fix: give --out a file")
+    check_outputs(outputs | {"--out": None} if to_screen else outputs, *read)
+
 # %% ../../nbs/91_cli.track.ipynb #4a009886
 @click.command()
 @click.argument("source")
@@ -185,15 +195,12 @@ def track(source, box, out, video, page, first_frame, json_wanted, live, model, 
     """
     if box is None and first_frame is None and not can_select(source):
         raise click.UsageError(BOX_FIX)
-    from fastseqtrack.core import check_outputs
     from fastseqtrack.data.sequences import open_source
     from fastseqtrack.models.checkpoints import create_model
     from fastseqtrack.tracking.tracker import Tracker
 
-    if out == "-" and json_wanted:
-        raise click.UsageError("--out - and --json would print into each other\n  fix: give --out a file")
-    outputs = {"--out": None if out == "-" else out, "--video": video, "--html": page}
-    check_outputs(outputs | {"--first-frame": first_frame}, source, model, checkpoint)
+    outputs = {"--out": out, "--video": video, "--html": page, "--first-frame": first_frame}
+    check_targets(outputs, json_wanted, source, model, checkpoint)
     opened = open_source(source, live=live)
     if first_frame is not None:
         return write_first_frame(opened, first_frame)

@@ -309,7 +309,7 @@ def agrees(runtime: Eager, reference: Eager, count: int = 4) -> bool:
                 return False
     return True
 
-
+# %% ../../nbs/19a_models.runtime.ipynb #19p00002
 def open_runtime(name: str, model: FastSeqTrack | SeqTrack, device: torch.device, window: bool = True,
                  dtype: str = "fp32", threads: int | None = None) -> Eager:
     """The runtime of this name, or what stands in for it.
