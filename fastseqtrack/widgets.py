@@ -232,9 +232,9 @@ class RunExplorer(RunPanel):
         for image, place in zip(self.templates, (0, run.frames[number].template)):
             image.value = run.templates[place]
         shown = self.attention.value and number > 0
-        self.maps.layout.display = "" if shown else "none"
         if shown:
             self.maps.value = _png(attention_picture(run, number))
+        self.maps.layout.display = "" if shown else "none"  # after the value: an empty picture looks broken
 
 # %% ../nbs/34_widgets.ipynb #34a00025
 def explore(run: StoredRun) -> RunExplorer:

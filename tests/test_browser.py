@@ -123,10 +123,10 @@ def keep_picture(page, name):
 
 
 def open_notebook(page, lab, name):
-    "A notebook in JupyterLab, all cells run, alone on the page."
+    "A notebook in JupyterLab, alone on the page, with its first cell chosen and a kernel that waits."
     page.goto(f"{lab}/doc/tree/{name}.ipynb")
     page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-    page.locator("text=Python 3").first.wait_for()
+    page.get_by_role("button", name="Python 3 (ipykernel) | Idle").wait_for()  # keys before that are lost
     page.locator(".jp-Notebook .jp-InputArea-editor").first.click()
 
 
@@ -183,7 +183,7 @@ def test_a_run_is_explored_in_jupyterlab(browser, lab):
     expect(line).to_contain_text("0% of the decoder saved, boxes 0.0 px")
     assert line.inner_text() != before
     output.locator("input[type=checkbox]").check()
-    expect(pictures.nth(4)).to_be_visible()
+    expect(pictures.nth(4)).to_have_js_property("naturalWidth", 640)
     keep_picture(browser, "explore_attention")
     assert played and pictures.first.get_attribute("src") != played
 
