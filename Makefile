@@ -9,9 +9,11 @@ TEST_THREADS ?= 1
 # How much `make fuzz` tries.
 KILLS ?= 50
 FUZZ ?= 10000
+# onnxruntime-web runs the tracker in the browser; its files are copied into the site.
+ONNX_WEB := onnxruntime-web@1.30.0
 
 .DEFAULT_GOAL := help
-.PHONY: help install figures reproduce reproduce-full ablation test fuzz gpu book clean
+.PHONY: help install figures reproduce reproduce-full ablation test fuzz gpu book site clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,7 +42,7 @@ ablation: $(READY)  ## train the models of Table 3 into runs/ablation, one after
 
 test: $(READY)  ## the chapters' own tests, then tests/
 	@# A process per chapter: a loader forked beside another chapter's threads would wait for them without end.
-	ls nbs/[0-9]*.ipynb nbs/index.ipynb | OMP_NUM_THREADS=$(TEST_THREADS) xargs -P 2 -n 1 $(BIN)/nbdev_test --path
+	ls nbs/[0-9t]*.ipynb nbs/index.ipynb | OMP_NUM_THREADS=$(TEST_THREADS) xargs -P 2 -n 1 $(BIN)/nbdev_test --path
 	OMP_NUM_THREADS=$(TEST_THREADS) $(BIN)/python -m pytest -q tests
 
 fuzz: $(READY)  ## every fault that was ever met, 50 kills and 10,000 random inputs; writes the table of the chapter on faults
@@ -55,6 +57,16 @@ book: $(READY)  ## run every chapter, store its outputs, render README.md from n
 	$(BIN)/python -m fastseqtrack.book run
 	$(BIN)/python -m fastseqtrack.book readme
 
+# Needs Python 3.11 (Sphinx 8.2) and npm. Nothing in the site is loaded from the web.
+site: $(READY)  ## the book as web pages in _docs/html, stored outputs as they are, and the tracker in a browser
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[site]'
+	rm -rf _docs/source && mkdir -p _docs/source _docs/npm
+	cp -a docs/. nbs figures CONTRIBUTING.md CHANGELOG.md CITATION.cff _docs/source
+	$(BIN)/python -m sphinx -q -W --keep-going -j auto _docs/source _docs/html
+	cd _docs/npm && test -d package || (npm pack --silent $(ONNX_WEB) && tar xzf onnxruntime-web-*.tgz)
+	$(BIN)/python docs/track/pack.py _docs/html/track _docs/npm/package/dist
+	$(BIN)/python docs/check_links.py _docs/html
+
 clean:  ## remove .venv and caches; figures/ and runs/ stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) _docs build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,6 +12,8 @@ project = config["DEFAULT"]
 
 TOOLS = ("book", "packages")  # for those who write here: they need the notebooks, which no wheel has
 
+EXTRAS = ("dev", "fast", "notebook", "site")
+
 
 class Build(build_py):
     "A wheel without the tools of the book; in a checkout they are there."
@@ -36,6 +38,6 @@ setup(
     exclude_package_data={project["lib_path"]: ["weights/ablation_*"]},  # 27 MB that Table 3 needs
     cmdclass={"build_py": Build},
     install_requires=project["requirements"].split(),
-    extras_require={name: project[f"{name}_requirements"].split() for name in ("dev", "fast", "notebook")},
+    extras_require={name: project[f"{name}_requirements"].split() for name in EXTRAS},
     entry_points={"console_scripts": project["console_scripts"].split()},
 )

@@ -101,7 +101,7 @@ def test_links_lead_somewhere(root, page):
 
 def test_lint(root):
     command("ruff", "check", "--no-cache", "--output-format", "concise", "fastseqtrack", "nbs", "tests",
-            "setup.py", cwd=root)
+            "docs", "setup.py", cwd=root)
 
 
 def test_top_level_holds_nothing_else(root):
@@ -109,7 +109,7 @@ def test_top_level_holds_nothing_else(root):
     if tracked == [""]:
         pytest.skip("not a git checkout")
     top = {path.split("/")[0] for path in tracked if path and not path.startswith(".")}
-    folders = {"nbs", "fastseqtrack", "figures", "tests"}
+    folders = {"nbs", "fastseqtrack", "figures", "tests", "docs"}
     files = {"settings.ini", "environment.yml", "Makefile", "MANIFEST.in", "setup.py", "LICENSE", "NOTICE"}
     files |= {"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"}
     assert top <= folders | files

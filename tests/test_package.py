@@ -146,7 +146,7 @@ except InputError as error:
 def test_setup_says_what_settings_say(copy):
     known, found = settings(), distribution(copy)
     assert found["requires"] == [str(Requirement(word)) for word in known["requirements"].split()]
-    extras = "dev", "fast", "notebook"
+    extras = "dev", "fast", "notebook", "site"
     assert found["extras"] == {name: known[f"{name}_requirements"].split() for name in extras}
     assert found["scripts"] == known["console_scripts"].split()
     assert found["python"] == f">={known['min_python']}"

@@ -9,7 +9,7 @@ __all__ = ['NANO_TOKENS', 'NANO', 'VIDEO', 'PRESETS', 'list_models', 'settings',
 import fnmatch
 from dataclasses import fields, is_dataclass, replace
 
-from ..core import checked_name
+from ..core import WEIGHTS, checked_name
 from .decoder import DecoderConfig
 from .encoder import EncoderConfig
 from .networks import ModelConfig
@@ -54,9 +54,10 @@ PRESETS = {
 }
 
 # %% ../../nbs/16_models.presets.ipynb #c7bb433e
-def list_models(pattern: str = "*") -> list[str]:
-    "Names of the presets that match a shell pattern, such as `*nano`."
-    return sorted(fnmatch.filter(PRESETS, pattern))
+def list_models(pattern: str = "*", pretrained: bool = False) -> list[str]:
+    "Names of the presets that match a shell pattern, such as `*nano`; `pretrained`: with weights that ship."
+    names = sorted(fnmatch.filter(PRESETS, pattern))
+    return [name for name in names if not pretrained or (WEIGHTS / f"{name}.safetensors").is_file()]
 
 
 def settings(config: ModelConfig) -> dict[str, tuple]:
