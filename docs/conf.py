@@ -28,6 +28,7 @@ pygments_style, pygments_dark_style = "tango", "monokai"
 html_static_path = ["style.css"]
 html_css_files = ["style.css"]
 html_copy_source = False
+html_show_search_summary = False  # excerpts cannot be read from a folder on disk
 html_math_renderer = "mathml"
 
 apidoc_modules = [{
