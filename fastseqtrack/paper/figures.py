@@ -44,7 +44,7 @@ def figure_style():
 PALETTE = sns.color_palette("colorblind", 10)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 STYLES = {"fastseqtrack_drawn": (PALETTE[0], "-"), "seqtrack_drawn": (PALETTE[3], "--"),
-          "fastseqtrack_nano": ((0.0, 0.0, 0.0), "-"), "opencv-nano": (PALETTE[3], "-"),
+          "fastseqtrack_nano": (PALETTE[4], "-"), "opencv-nano": (PALETTE[3], "-"),
           "opencv-csrt": (PALETTE[2], "-."), "opencv-kcf": (PALETTE[1], ":"),
           "opencv-mil": (PALETTE[4], DASHES[4]),
           "fastseqtrack_b256": (PALETTE[9], "-"), "seqtrack_b256": (PALETTE[5], "--")}
