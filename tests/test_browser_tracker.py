@@ -1,5 +1,6 @@
 "The browser's tracker beside Python's: the same frames and first box, in headless Chromium, from a disk."
 import importlib.util
+import os
 import shutil
 import subprocess
 from fractions import Fraction
@@ -9,6 +10,9 @@ import av
 import cv2
 import numpy as np
 import pytest
+
+# On a busy machine the page is slower than its limits of time; a video drifts, see docs/browser.md.
+pytestmark = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="takes minutes: FASTSEQTRACK_SLOW=1")
 
 from fastseqtrack.boxes import iou
 from fastseqtrack.data.sequences import open_source
