@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-# On a busy machine the page is slower than its limits of time; a video drifts, see docs/browser.md.
-pytestmark = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="takes minutes: FASTSEQTRACK_SLOW=1")
-
 from fastseqtrack.boxes import iou
 from fastseqtrack.data.sequences import open_source
 from fastseqtrack.data.synthetic import open_synthetic
 from fastseqtrack.tracking.tracker import Tracker
+
+# On a busy machine the page is slower than its limits of time; a video drifts, see docs/browser.md.
+pytestmark = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="takes minutes: FASTSEQTRACK_SLOW=1")
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "fastseqtrack_nano"
