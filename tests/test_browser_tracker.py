@@ -17,7 +17,7 @@ from fastseqtrack.data.synthetic import open_synthetic
 from fastseqtrack.tracking.tracker import Tracker
 
 # On a busy machine the page is slower than its limits of time; a video drifts, see docs/browser.md.
-pytestmark = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="takes minutes: FASTSEQTRACK_SLOW=1")
+pytestmark = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="slow: FASTSEQTRACK_SLOW=1")
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "fastseqtrack_nano"
