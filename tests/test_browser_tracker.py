@@ -1,6 +1,5 @@
 "The browser's tracker beside Python's: the same frames and first box, in headless Chromium, from a disk."
 import importlib.util
-import os
 import shutil
 import subprocess
 from fractions import Fraction
@@ -15,9 +14,6 @@ from fastseqtrack.boxes import iou
 from fastseqtrack.data.sequences import open_source
 from fastseqtrack.data.synthetic import open_synthetic
 from fastseqtrack.tracking.tracker import Tracker
-
-# On a busy machine the page is slower than its limits of time; a video drifts, see docs/browser.md.
-pytestmark = pytest.mark.skipif("FASTSEQTRACK_SLOW" not in os.environ, reason="slow: FASTSEQTRACK_SLOW=1")
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL = "fastseqtrack_nano"
@@ -81,6 +77,12 @@ def clip(tmp_path_factory):
     return folder, sequence.boxes[0]
 
 
+def open_page(page, site):
+    "Load the page and wait for its message: the network is open and the carton is shown."
+    page.goto((site / "index.html").as_uri())
+    page.wait_for_selector("#message:text('Drag a box')", timeout=120_000)
+
+
 def drag(page, box):
     "Drag a box, in pixels of the frame, on the page's canvas."
     shown, width = page.locator("#frame").bounding_box(), page.evaluate("canvas.width")
@@ -103,12 +105,11 @@ def follow(page, frames):
 def both(browser, site, files, source, box):
     "The page, its results and those of Python, for the same files and the same first box."
     page = browser.new_page(bypass_csp=True)  # evaluating is what the page's policy forbids
-    page.goto((site / "index.html").as_uri())
-    page.wait_for_selector("text=Drag a box", timeout=60_000)
+    open_page(page, site)
     page.evaluate("page.source = null")
     page.set_input_files("#file", files)
     page.wait_for_function("page.source")
-    page.wait_for_selector("text=Drag a box", timeout=60_000)
+    page.wait_for_selector("#message:text('Drag a box')", timeout=60_000)
     drag(page, box)
     found, given = follow(page, 30)
     assert np.allclose(given, box, atol=1.5)  # a mouse has whole pixels
@@ -145,15 +146,13 @@ def test_a_video_is_read_frame_by_frame(browser, site, clip):
 def test_page_runs_under_its_own_policy(browser, site):
     page, asked = browser.new_page(), []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto((site / "index.html").as_uri())
-    page.wait_for_selector("text=Drag a box", timeout=60_000)
+    open_page(page, site)
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
 def test_a_box_too_small_is_refused(browser, site):
     page = browser.new_page(bypass_csp=True)
-    page.goto((site / "index.html").as_uri())
-    page.wait_for_selector("text=Drag a box", timeout=60_000)
+    open_page(page, site)
     drag(page, (50, 50, 2, 2))
-    page.wait_for_selector("text=too small")
+    page.wait_for_selector("#message:text('too small')")
     assert page.is_disabled("#start")

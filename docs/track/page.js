@@ -57,11 +57,25 @@ class Video {
   async read(n) {
     const video = this.video, time = (n + 0.5) * this.step;
     if (time >= video.duration) return false;
-    const sought = sleep({ target: video, type: "seeked" });
-    video.currentTime = time;
-    await sought;
+    if (n !== this.shown) await this.seek(time);
+    this.shown = n;
     show(video, video.videoWidth, video.videoHeight);
     return true;
+  }
+
+  // Go to a time, and wait until its frame is there. "seeked" alone can come while the frame before is still drawn.
+  async seek(time) {
+    const video = this.video, sought = sleep({ target: video, type: "seeked" });
+    const presented = new Promise(done => {
+      const note = (_, frame) => {
+        if (Math.abs(frame.mediaTime - time) < 0.75 * this.step) done();
+        else video.requestVideoFrameCallback(note);
+      };
+      video.requestVideoFrameCallback(note);
+      setTimeout(done, 1000);  // a browser that presents nothing while the page is hidden
+    });
+    video.currentTime = time;
+    await Promise.all([sought, presented]);
   }
 }
 
@@ -106,8 +120,16 @@ async function open(source) {
   stop();
   Object.assign(page, { source, box: null, results: [] });
   await source.read(0);
-  at("start").disabled = true;
-  tell("Drag a box around what is to be followed.");
+  invite();
+}
+
+// What can be done now: drag a box, or follow it. While the network is being opened a box may already be dragged.
+function invite() {
+  const small = page.box && (page.box[2] < 4 || page.box[3] < 4);
+  at("start").disabled = !page.box || small || !page.tracker;
+  if (small) tell("This box is too small: drag a larger one.");
+  else if (!page.box) tell("Drag a box around what is to be followed.");
+  else tell(page.tracker ? "Press Follow." : "Opening the network ...");
 }
 
 // Follow the box to the end, or until it is stopped. Frames per second: crop, network and box; not the decoding.
@@ -163,10 +185,7 @@ canvas.addEventListener("pointermove", event => {
 });
 canvas.addEventListener("pointerup", () => {
   corner = null;
-  const large = page.box && page.box[2] >= 4 && page.box[3] >= 4;
-  at("start").disabled = !(large && page.tracker);
-  if (page.box && !large) tell("This box is too small: drag a larger one.");
-  else if (page.box) tell("Press Follow.");
+  if (page.source) invite();
 });
 
 at("start").addEventListener("click", () => page.running ? stop() : follow().catch(failed));
@@ -186,5 +205,6 @@ at("file").addEventListener("change", async event => {
   ort.env.wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([WASM_GLUE], { type: "text/javascript" })) };
   ort.env.wasm.wasmBinary = Uint8Array.from(atob(WASM), c => c.charCodeAt(0)).buffer;
   page.tracker = await Tracker.open(MODEL);
-  await open(new Pictures(CLIP));
+  if (page.source) invite();  // a file was opened meanwhile: it stays
+  else await open(new Pictures(CLIP));
 })().catch(failed);
