@@ -18,7 +18,6 @@ from time import process_time
 
 import numpy as np
 import torch
-from torch.utils.benchmark import timer
 
 from ..core import WEIGHTS, UsageError, progress, provenance, resolve_device
 from ..data.images import VideoFile
@@ -29,6 +28,7 @@ from ..models.complexity import count
 from ..models.exits import AtLayer
 from ..models.presets import PRESETS
 from ..models.runtime import torch_threads
+from ..models.speed import clock
 from ..tracking.opencv import PEERS, Peer
 from ..tracking.tracker import Tracker, crop_around, crop_batch
 
@@ -72,9 +72,9 @@ def open_case(case: Case, device: torch.device, peer_weights=None):
 # %% ../../nbs/66_evaluation.benchmark.ipynb #fd5f021e
 def timed(function) -> tuple[float, object]:
     "Milliseconds of a call, and what it returns."
-    began = timer()
+    began = clock()
     made = function()
-    return 1000 * (timer() - began), made
+    return 1000 * (clock() - began), made
 
 
 def time_update(tracker, frame: np.ndarray) -> dict:

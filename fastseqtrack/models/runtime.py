@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DTYPES', 'GRAPH_VERSION', 'LARGE', 'RUNTIMES', 'MAX_THREADS', 'torch_threads', 'matrix_precision', 'Eager',
-           'cache_folder', 'graph_digest', 'export_stage', 'onnx_library', 'open_session', 'run_stages', 'Onnx',
-           'Compile', 'Graph', 'is_large', 'default_threads', 'agrees', 'open_runtime']
+           'cache_folder', 'graph_digest', 'export_stage', 'onnx_library', 'open_session', 'run_stages', 'read_outputs',
+           'Onnx', 'Compile', 'Graph', 'is_large', 'default_threads', 'agrees', 'open_runtime']
 
 # %% ../../nbs/19a_models.runtime.ipynb #e08dbecc
 import hashlib
@@ -163,19 +163,24 @@ def run_stages(stage: Callable, depth: int, images: dict[str, np.ndarray], first
         boxes, words, score, state = stage(f"stage{layer}").run(None, {"state": state, "memory": memory})
         yield layer, boxes, words, score
 
+# %% ../../nbs/19a_models.runtime.ipynb #19f00002
+def read_outputs(_: int, state: tuple) -> Prediction:
+    "What `run_stages` gives for an exit, its layer first, as a prediction."
+    layer, *made = state
+    boxes, words, score = map(torch.from_numpy, made)
+    return Prediction(boxes, words, score, torch.full_like(words[:, 0], layer))
+
 # %% ../../nbs/19a_models.runtime.ipynb #8c63939b
 class Onnx(Eager):
-    """A model's stages in ONNX Runtime, on the CPU, in fp32.
-
-    Raises `InputError` where onnxruntime is not installed."""
+    "A model's stages in ONNX Runtime, on the CPU, in fp32. Raises `InputError` where it is not installed."
     name = "onnx"
 
     def __init__(self, model: FastSeqTrack | SeqTrack, device: torch.device = torch.device("cpu"),
                  window: bool = True, dtype: str = "fp32", threads: int | None = None):
         super().__init__(model, device, window, dtype, threads or 1)
         if device.type != "cpu" or dtype != "fp32":
-            raise InputError(f"the onnx runtime runs fp32 on a CPU, not {dtype} on {device}",
-                             "use runtime='eager' there")
+            cause = f"the onnx runtime runs fp32 on a CPU, not {dtype} on {device}"
+            raise InputError(cause, "use runtime='eager' there")
         self.version, self.sessions = onnx_library().__version__, {}
         self.digest = graph_digest(model, window)
 
@@ -196,23 +201,17 @@ class Onnx(Eager):
         rows = [session.run(None, {"template": image[None]})[0] for image in images]
         return torch.from_numpy(np.concatenate(rows))
 
-    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule
-                | None = None) -> Prediction:
-        """Search regions (B, S, S, 3) uint8 and template tokens (B, T, Nt, D), T as in `Eager.predict` ->
-        boxes in the search region."""
+    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host",
+                rule: ExitRule | None = None) -> Prediction:
+        "Search regions (B, S, S, 3) uint8, template tokens (B, T, Nt, D) -> boxes in the search region."
         config = self.model.config
         if isinstance(self.model, SeqTrack) or config.exits == "none":
             mode = "none"
         images = {"search": search, "views": kept.flatten(1, 2).numpy()}
         first = "stage0" if kept.shape[1] == 2 else "stage0_one"
         states = run_stages(partial(self.stage, batch=len(search)), config.decoder.depth, images, first)
-        return decode_with_exits(states, self._read, mode, rule or ScoreAbove(config.tau),
-                                 config.decoder.depth)
-
-    def _read(self, _: int, state: tuple) -> Prediction:
-        layer, *made = state
-        boxes, words, score = map(torch.from_numpy, made)
-        return Prediction(boxes, words, score, torch.full_like(words[:, 0], layer))
+        rule = rule or ScoreAbove(config.tau)
+        return decode_with_exits(states, read_outputs, mode, rule, config.decoder.depth)
 
 # %% ../../nbs/19a_models.runtime.ipynb #e499d9d5
 class Compile(Eager):
@@ -336,7 +335,13 @@ def _fastest(settings: tuple, eager: Eager) -> Eager:
         return eager
     try:
         onnx = Onnx(*settings)
-        return onnx if agrees(onnx, eager) else eager
-    # not installed, no room for the cache, an operation it does not have: PyTorch is always there
-    except Exception:
+    except InputError:  # not installed, or not fp32 on a CPU: there is nothing to mend
         return eager
+    try:
+        if agrees(onnx, eager):
+            return onnx
+        reason = "its boxes are not PyTorch's"
+    except Exception as error:  # no room for the graphs, an operation that it does not have
+        reason = f"{type(error).__name__}: {error}"
+    warnings.warn(f"ONNX Runtime is left out ({reason}): eager instead", stacklevel=3)
+    return eager

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['choose_mode', 'choose_rule', 'choose_update', 'doubt_of_tau', 'Target', 'crop_around', 'crop_batch', 'pad_batch',
-           'TrackingLoop', 'Tracker']
+           'move_target', 'TrackingLoop', 'model_and_name', 'warn_of_tau', 'Tracker']
 
 # %% ../../nbs/31_tracking.tracker.ipynb #d5515ffd
 import warnings
@@ -97,6 +97,23 @@ def pad_batch(batch: np.ndarray | torch.Tensor, rows: int | None) -> np.ndarray 
     missing = max((rows or 0) - len(batch), 0)
     return batch[[*range(len(batch)), *[-1] * missing]] if missing else batch
 
+# %% ../../nbs/31_tracking.tracker.ipynb #31f00002
+def move_target(target: Target, frame: np.ndarray, crop: Crop, answer: list[float],
+                ok_threshold: float) -> TrackResult:
+    """Move a target to the model's answer: cxcywh in the crop, score, exit.
+
+    Where it is not finite, the last box stays, and `ok` is False."""
+    *values, score, exit_layer = answer
+    target.count += 1
+    if not np.isfinite([*values, score]).all():
+        if target.finite:
+            warnings.warn("the model's output is not finite: the last good box is kept, ok is False",
+                          stacklevel=2)
+        target.finite = False
+        return TrackResult(target.box.copy(), 0.0, False, int(exit_layer))
+    target.box = clip_box(crop.to_frame(values), *frame.shape[:2])
+    return TrackResult(target.box.copy(), score, score > ok_threshold, int(exit_layer))
+
 # %% ../../nbs/31_tracking.tracker.ipynb #e1532346
 class TrackingLoop:
     """The loop around `runtime` and `config`, for any number of targets; `Tracker` sets these and the
@@ -111,8 +128,8 @@ class TrackingLoop:
         return Target(box, kept if self.update_interval is None else torch.cat([kept, kept]))
 
     @torch.inference_mode()
-    def advance(self, targets: list[Target], frames: list[np.ndarray], rows: int
-                | None = None) -> list[TrackResult]:
+    def advance(self, targets: list[Target], frames: list[np.ndarray],
+                rows: int | None = None) -> list[TrackResult]:
         """One frame for each target: crop, predict, map back, clip, renew the dynamic template.
 
         The model sees one batch, padded to `rows` where given, so that no answer depends on the number of the
@@ -123,25 +140,11 @@ class TrackingLoop:
                                     self.how["rule"])
         # (B, 6), one transfer
         answers = torch.cat([made.boxes, made.score[:, None], made.exit_layer[:, None]], 1).tolist()
-        results = [self._move(*each) for each in zip(targets, frames, crops, answers)]
+        results = [move_target(*each, self.config.ok_threshold)
+                   for each in zip(targets, frames, crops, answers)]
         self._renew([pair for *pair, result in zip(targets, frames, results)
                      if self._is_due(pair[0], result)])
         return results
-
-    def _move(self, target: Target, frame: np.ndarray, crop: Crop, answer: list[float]) -> TrackResult:
-        """Take the model's answer back to the frame.
-
-        Where it is not finite, the last box stays, and `ok` is False."""
-        *values, score, exit_layer = answer
-        target.count += 1
-        if not np.isfinite([*values, score]).all():
-            if target.finite:
-                warnings.warn("the model's output is not finite: the last good box is kept, ok is False",
-                              stacklevel=2)
-            target.finite = False
-            return TrackResult(target.box.copy(), 0.0, False, int(exit_layer))
-        target.box = clip_box(crop.to_frame(values), *frame.shape[:2])
-        return TrackResult(target.box.copy(), score, score > self.config.ok_threshold, int(exit_layer))
 
     def _is_due(self, target: Target, result: TrackResult) -> bool:
         due = self.update_interval is not None and target.count % self.update_interval == 0
@@ -155,6 +158,23 @@ class TrackingLoop:
             for (target, _), one in zip(due, kept):
                 target.templates[1] = one
 
+# %% ../../nbs/31_tracking.tracker.ipynb #31f00005
+def model_and_name(model) -> tuple:
+    "The model of a preset, a file or an object, and what to call it. Raises `UsageError` for anything else."
+    if isinstance(model, str | Path):
+        return open_model(model), Path(model).stem
+    if hasattr(model, "predict"):
+        return model, type(model).__name__
+    fix = "give a preset's name, a checkpoint file, or what create_model returns"
+    raise UsageError(f"{model!r} is no model", fix)
+
+
+def warn_of_tau(rule: ExitRule, model: str | Path) -> None:
+    "Warn where the rule will hardly ever fire with these weights."
+    doubt = doubt_of_tau(rule, read_card(weights_file(model)))
+    if doubt:
+        warnings.warn(doubt, stacklevel=3)
+
 # %% ../../nbs/31_tracking.tracker.ipynb #5c6d804b
 class Tracker(TrackingLoop, BaseTracker):
     """Follow one target: `init(image, box)`, then `update(image)` for each frame; or `run(source, box)`.
@@ -166,33 +186,25 @@ class Tracker(TrackingLoop, BaseTracker):
     model's own. `color` is the channel order of arrays. `runtime` (auto, eager, onnx, compile, graph),
     `dtype` (fp32, tf32, bf16, fp16) and `threads`: see `open_runtime`; without `threads`, a small model on a
     CPU takes one. `auto` runs a model that is passed as an object as it is, eager. Raises `UsageError` for
-    values out of range. Section 3.2, Algorithm 1;
-    SeqTrack's loop."""
+    values out of range. Section 3.2, Algorithm 1; SeqTrack's loop."""
 
     def __init__(self, model="fastseqtrack_nano", device="auto", exit="auto", tau=None, tau_mean=None,  # noqa: A002
                  color="rgb", exit_rule=None, update_interval=None, update_threshold=None, window=True,
                  runtime="auto", dtype="fp32", threads=None):
-        if not isinstance(model, str | Path) and not hasattr(model, "predict"):
-            raise UsageError(f"{model!r} is no model",
-                             "give a preset's name, a checkpoint file, or what create_model returns")
-        self.device = resolve_device(device)
-        named = isinstance(model, str | Path)
-        self.model = (open_model(model) if named else model).to(self.device).eval()
-        self.name = Path(model).stem if named else type(model).__name__
+        self.device, self.color = resolve_device(device), color
+        self.model, self.name = model_and_name(model)
+        self.model = self.model.to(self.device).eval()
         self.config = self.model.config
-        self.color = color
         rule = choose_rule(exit_rule, tau, tau_mean, self.config.tau)
         self.how = dict(mode=choose_mode(exit, self.device), rule=rule, window=window)
-        if named and exit != "none" and (exit_rule, tau, tau_mean) != (None, None, None):
-            doubt = doubt_of_tau(rule, read_card(weights_file(model)))
-            if doubt:
-                warnings.warn(doubt, stacklevel=2)
-        self.update_interval, self.update_threshold = choose_update(update_interval, update_threshold,
-                                                                    self.config)
-        if runtime == "auto" and not named:
+        update = choose_update(update_interval, update_threshold, self.config)
+        self.update_interval, self.update_threshold = update
+        if isinstance(model, str | Path):
+            if exit != "none" and (exit_rule, tau, tau_mean) != (None, None, None):
+                warn_of_tau(rule, model)
+            threads = default_threads(self.model, self.device) if threads is None else threads
+        elif runtime == "auto":
             runtime = "eager"
-        if named and threads is None:
-            threads = default_threads(self.model, self.device)
         self.runtime = open_runtime(runtime, self.model, self.device, window, dtype or "fp32", threads)
 
     def __repr__(self) -> str:
