@@ -24,7 +24,6 @@ from filelock import FileLock, Timeout
 from ..boxes import iou
 from ..core import WEIGHTS, InputError, UsageError, figures_dir, progress, provenance, write_whole
 from ..metrics.protocols import SequenceResult, evaluate
-from ..models.checkpoints import open_model
 from ..models.exits import ScoreAbove
 from ..tracking.base import TRACKERS
 from ..tracking.opencv import follow
@@ -65,7 +64,9 @@ def open_entry(model: str, device="cpu", weights=None, peer_weights=None, name: 
     if peer_weights is not None:
         raise UsageError(f"{model} is no tracker of OpenCV's", "leave --peer-weights away")
     weights = weights or (model if Path(model).is_file() else None)
-    tracker = Tracker(open_model(weights or model), device=device, **settings)
+    if settings.get("runtime", "auto") == "auto":
+        settings["runtime"] = "eager"  # equal to the last bit, however many sequences advance together
+    tracker = Tracker(str(weights or model), device=device, **settings)
     digest = digest_of(Path(weights or WEIGHTS / f"{model}.safetensors").read_bytes())
     return Entry(entry_name, tracker, f"weights {digest}, {_settings_of(tracker)}", str(tracker.device))
 
