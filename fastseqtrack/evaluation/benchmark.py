@@ -58,7 +58,7 @@ def cases_of(models=("fastseqtrack_nano",), runtimes=("eager", "onnx"), dtypes=(
 def open_case(case: Case, device: torch.device, peer_weights=None):
     "The tracker of a case. Raises `InputError` or `UsageError` where it cannot be had."
     if case.model in PEERS:
-        return Peer(case.model, peer_weights if PEERS[case.model].files else None)
+        return Peer(case.model, peer_weights if PEERS[case.model].files else None, case.threads)
     shipped = case.model not in PRESETS or (WEIGHTS / f"{case.model}.safetensors").is_file()
     model = open_model(case.model) if shipped else create_model(case.model)
     with warnings.catch_warnings():

@@ -4,11 +4,13 @@
 
 # %% auto #0
 __all__ = ['PEERS', 'PeerKind', 'peer_factory', 'missing_peers', 'whole_pixels', 'find_weights', 'weights_digest',
-           'network_parameters', 'Peer', 'follow', 'trace_of']
+           'network_parameters', 'opencv_threads', 'Peer', 'follow', 'trace_of']
 
 # %% ../../nbs/32_tracking.opencv.ipynb #26e30809
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -104,16 +106,29 @@ def network_parameters(kind: PeerKind, files: dict[str, Path]):
         setattr(parameters, key, str(path))
     return parameters
 
+# %% ../../nbs/32_tracking.opencv.ipynb #32f00001
+@contextmanager
+def opencv_threads(threads: int | None) -> Iterator[None]:
+    "OpenCV with this many threads inside the block, and as before after it. None changes nothing."
+    before = cv2.getNumThreads()
+    if threads is not None:
+        cv2.setNumThreads(threads)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
 # %% ../../nbs/32_tracking.opencv.ipynb #9ee50004
 class Peer(BaseTracker):
     """An OpenCV tracker as a `BaseTracker`. It has no score and no exits: NaN, and the exit of a box not
     predicted by layers.
 
     peer_weights: the folder of the network's ONNX files; of several versions the last by name is taken.
-    Raises `InputError` where OpenCV lacks the tracker or the folder lacks a file."""
+    threads: of OpenCV, None for all cores. Raises `InputError` where OpenCV lacks the tracker or the folder
+    lacks a file."""
 
-    def __init__(self, name: str, peer_weights=None):
-        self.name, self.kind, make = name, PEERS[name], peer_factory(name)
+    def __init__(self, name: str, peer_weights=None, threads: int | None = None):
+        self.name, self.kind, self.threads, make = name, PEERS[name], threads, peer_factory(name)
         files = find_weights(name, peer_weights)
         self.version = f"OpenCV {cv2.__version__}" + (f", weights {weights_digest(files)}" if files else "")
         self.make = partial(make, network_parameters(self.kind, files)) if files else make
@@ -129,7 +144,8 @@ class Peer(BaseTracker):
                              f"give {self.kind.smallest} px or more")
         self.box, self.tracker = box, self.make()
         try:
-            self.tracker.init(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), whole)
+            with opencv_threads(self.threads):
+                self.tracker.init(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), whole)
         except cv2.error as error:
             raise InputError(f"{self.name} refuses the box {whole}: {error.err}",
                              "give a larger box") from None
@@ -137,7 +153,8 @@ class Peer(BaseTracker):
     def step(self, frame: np.ndarray) -> TrackResult:
         "The box in the next frame; where OpenCV finds none, the last one, with `ok` False."
         try:
-            found, box = self.tracker.update(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+            with opencv_threads(self.threads):
+                found, box = self.tracker.update(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
         except cv2.error:  # target or frame have become too small for its arithmetic
             found, box = False, self.box
         box = np.asarray(box, float)
