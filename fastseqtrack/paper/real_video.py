@@ -147,7 +147,7 @@ NOT_MEASURED = "Not measured: there are no records of real video under `figures/
 NO_ORIGIN = dict.fromkeys(("command", "device", "commit", "date"), "none: not measured")
 SMALL_SET = """\
 Mean IoU and share of frames with an IoU above 0.5, in percent, the first frame left out. Speed is frames per
-second (fps) inside `update`, one video on one CPU thread, within ten minutes. 23 public sequences are a
+second (fps) inside `update`, one video on one CPU thread, all in one run. 23 public sequences are a
 small set, and it was used to choose between trainings: a difference of one or two points is chance. On the
 six hard ones it is several points: one jump to a like object decides a sequence.
 """
