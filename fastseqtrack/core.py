@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'CHECKOUT', 'WEIGHTS', 'DEVICES', 'InputError', 'UsageError', 'checked_name', 'raises', 'figures_dir',
            'write_whole', 'write_json', 'same_file', 'check_output', 'check_outputs', 'seed_everything',
-           'resolve_device', 'device_label', 'commit', 'provenance', 'progress', 'show']
+           'resolve_device', 'device_label', 'commit', 'provenance', 'progress', 'show', 'html_table']
 
 # %% ../nbs/00_core.ipynb #e8ea6c38
 import difflib
+import html
 import json
 import mimetypes
 import os
@@ -216,3 +217,11 @@ def show(images: Iterable, titles: Iterable[str] = (), columns: int | None = Non
         axis.set_title(title, fontsize=9)
     figure.tight_layout(pad=0.3)
     return figure
+
+# %% ../nbs/00_core.ipynb #0dd50002
+def html_table(rows: Iterable[Iterable], header: Iterable = ()) -> str:
+    "Rows of cells as an HTML table, below a header if there is one. What stands in a cell is escaped."
+    def row(cells, kind):
+        inner = "".join(f"<{kind}>{html.escape(str(cell))}</{kind}>" for cell in cells)
+        return f"<tr>{inner}</tr>" if inner else ""
+    return f"<table>{row(header, 'th')}{''.join(row(cells, 'td') for cells in rows)}</table>"

@@ -6,8 +6,8 @@
 __all__ = ['NAMES', 'ENCODER_POSITIONS', 'QUERY_POSITIONS', 'WRAPPINGS', 'WRAPPERS', 'CARD_SETTINGS', 'FOLDER_WEIGHTS',
            'save_checkpoint', 'Inert', 'read_pickle', 'to_official', 'from_official', 'misfits', 'check_fit',
            'checkpoint_path', 'is_pickled', 'unwrap', 'read_checkpoint', 'load_checkpoint', 'read_card',
-           'card_settings', 'create_model', 'saved_config', 'open_model', 'weights_file', 'HubModel', 'from_pretrained',
-           'save_pretrained', 'push_to_hub']
+           'card_settings', 'build_preset', 'create_model', 'saved_config', 'open_model', 'weights_file', 'HubModel',
+           'from_pretrained', 'save_pretrained', 'push_to_hub']
 
 # %% ../../nbs/17_models.checkpoints.ipynb #ee8a10c8
 import json
@@ -194,6 +194,7 @@ def load_checkpoint(model: FastSeqTrack | SeqTrack, path) -> FastSeqTrack | SeqT
     if official:
         tensors = from_official(tensors, model.config.tokens.search_tokens)
     model.load_state_dict(tensors, strict=False)  # `check_fit` has been stricter
+    model.facts["weights read from"] = f"{Path(path).name}, {Path(path).stat().st_size / 1e6:.1f} MB"
     return model
 
 # %% ../../nbs/17_models.checkpoints.ipynb #c2673684
@@ -230,20 +231,27 @@ def card_settings(path) -> dict:
     return chosen
 
 # %% ../../nbs/17_models.checkpoints.ipynb #c0116932
+def build_preset(name: str, **changes) -> FastSeqTrack | SeqTrack:
+    "An untrained model of a preset, in evaluation mode; the preset's name stands in its display."
+    model = build(preset(name, **changes)).eval()
+    model.facts["preset"] = name
+    return model
+
+
 def create_model(name: str, checkpoint=None, **changes) -> FastSeqTrack | SeqTrack:
     """A model by its preset's name, in evaluation mode.
 
     `checkpoint`: None for an untrained model, "default" for the weights that ship with the package, or a
     path. `changes`: settings as in `preset`; they win over the checkpoint's card. Raises `UsageError`,
     `InputError`."""
-    config = preset(name, **changes)
     if checkpoint is None:
-        return build(config).eval()
+        return build_preset(name, **changes)
+    preset(name, **changes)  # a wrong name is reported before a file is read
     path = WEIGHTS / f"{name}.safetensors" if checkpoint == "default" else checkpoint_path(checkpoint)
     if checkpoint == "default" and not path.is_file():
         fix = "pass checkpoint=PATH, or train some: fastseqtrack train"
         raise InputError(f"no trained weights ship with {name!r}", fix)
-    return load_checkpoint(build(with_settings(preset(name), **card_settings(path) | changes)), path).eval()
+    return load_checkpoint(build_preset(name, **card_settings(path) | changes), path)
 
 # %% ../../nbs/17_models.checkpoints.ipynb #102585fc
 def saved_config(path) -> ModelConfig:
@@ -265,8 +273,11 @@ def open_model(source, **changes) -> FastSeqTrack | SeqTrack:
 
     Raises as `create_model`."""
     path = weights_file(source)
-    return load_checkpoint(build(with_settings(saved_config(path), **card_settings(path) | changes)),
-                           path).eval()
+    config = with_settings(saved_config(path), **card_settings(path) | changes)
+    model = load_checkpoint(build(config), path).eval()
+    if "preset" in read_card(path):
+        model.facts["preset"] = str(read_card(path)["preset"])
+    return model
 
 
 FOLDER_WEIGHTS = "model.safetensors"  # of a folder, as the Hugging Face hub names it

@@ -25,7 +25,7 @@ from ..core import InputError, UsageError, checked_name, write_whole
 from ..crops import normalize
 from .exits import ExitRule, Prediction, ScoreAbove, decode_with_exits
 from .graphs import all_exits, for_bytes, record, stages_of, test_pictures
-from .networks import FastSeqTrack, SeqTrack
+from .networks import FastSeqTrack, SeqTrack, parameter_count
 
 # %% ../../nbs/19a_models.runtime.ipynb #46058c7e
 DTYPES = {"fp32": None, "tf32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -280,7 +280,7 @@ LARGE = 40_000_000  # parameters; the small models have 2 to 6 million, the pape
 
 def is_large(model: nn.Module) -> bool:
     "Whether a frame's time lies in large matrix products."
-    return sum(parameter.numel() for parameter in model.parameters()) > LARGE
+    return parameter_count(model) > LARGE
 
 
 def default_threads(model: nn.Module, device: torch.device) -> int | None:
