@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from numbers import Integral
@@ -224,6 +225,15 @@ def _video_frames(name: str) -> Iterator[np.ndarray]:
         fix = "the frames before are good; get the file again, or convert it with ffmpeg"
         raise InputError(f"{printable(name)} is cut off or damaged {where}", fix)
 
+# %% ../../nbs/21_data.sequences.ipynb #e90d0b06
+def _ahead(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    "The same frames, each read while the one before it is in use. Raises what reading raises, in its place."
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = reader.submit(next, frames, None)
+            yield frame
+
 # %% ../../nbs/21_data.sequences.ipynb #2fdd5250
 def _newest(frames: Iterator[np.ndarray], patience: float = 10.0) -> Iterator[np.ndarray]:
     """The newest of `frames` each time: a thread reads on while the tracker works, late frames are dropped.
@@ -339,7 +349,7 @@ def _open_named(name: str) -> Source:
         raise InputError(f"no file can be called {name!r}", NO_SOURCE)
     if os.path.isdir(path):  # Path.is_dir would raise for a name that is too long
         files = image_files(path)
-        return Source(path.name, partial(_each, files, "rgb"), len(files))
+        return Source(path.name, lambda: _ahead(_each(files, "rgb")), len(files))
     if path.suffix.lower() in IMAGES and is_file(path):
         return Source(path.name, partial(moving_frames, path))
     if not is_file(path) and name.isascii() and name.isdecimal():
@@ -351,7 +361,7 @@ def _open_named(name: str) -> Source:
     film, stream = _open_film(name)
     with film:
         rate = frame_rate(float(stream.average_rate or 0))
-        return Source(path.name, partial(_video_frames, name), stream.frames or None, rate)
+        return Source(path.name, lambda: _ahead(_video_frames(name)), stream.frames or None, rate)
 
 # %% ../../nbs/21_data.sequences.ipynb #295fc912
 def open_source(source, color: str = "rgb", live: bool = False) -> Source:
