@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['Entry', 'digest_of', 'check_tracker', 'open_entry', 'Truth', 'truth_of', 'truth_digest', 'Record', 'result_of',
-           'is_scored', 'score_record', 'record_of', 'records_file', 'write_records', 'read_lines', 'read_records',
-           'read_truths', 'one_by_one', 'RunOptions', 'only_run', 'share_files', 'run_records', 'summarize',
-           'Reliability', 'reliability']
+           'is_scored', 'score_record', 'record_of', 'records_dir', 'records_file', 'write_records', 'read_lines',
+           'read_records', 'read_truths', 'one_by_one', 'RunOptions', 'only_run', 'share_files', 'run_records',
+           'summarize', 'Reliability', 'reliability']
 
 # %% ../../nbs/60_evaluation.records.ipynb #d50734b3
 import hashlib
@@ -202,9 +202,14 @@ def record_of(entry: Entry, sequence, trace: Mapping, command: str,
     return score_record(record, truth_of(sequence), protocol)
 
 # %% ../../nbs/60_evaluation.records.ipynb #f37d99a7
+def records_dir(folder=None) -> Path:
+    "The folder of all records: the committed ones unless another is named."
+    return Path(folder or figures_dir() / "records")
+
+
 def records_file(data: str, tracker: str, folder=None) -> Path:
     "Where the records of a tracker on a data set lie; the truth lies beside them, as tracker `truth`."
-    return Path(folder or figures_dir() / "records") / data / f"{tracker}.jsonl"
+    return records_dir(folder) / data / f"{tracker}.jsonl"
 
 
 def _line(record: Record | Truth | dict) -> str:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['DROP', 'BAR', 'TITLES', 'auroc', 'overthinking', 'better_share', 'pooled_interval', 'gain_of', 'harm', 'findings_of',
            'findings', 'tau_data', 'attribute_data', 'calibration_data', 'overthinking_data', 'exits_data',
-           'exits_figure', 'write_exits']
+           'exits_figure', 'shown_model', 'write_exits']
 
 # %% ../../nbs/81_paper.exit_study.ipynb #e6cdea36
 import matplotlib.pyplot as plt
@@ -16,12 +16,14 @@ import torch
 from matplotlib.patheffects import withStroke
 from scipy.stats import mannwhitneyu, spearmanr
 
+from ..evaluation.attention_records import LARGE
+from ..evaluation.exit_records import MODEL, load_exits, pool_frames
+from ..evaluation.records import records_dir
 from ..metrics.bootstrap import draws, interval
 from ..training.calibrate import sweep
-from .exit_records import MODEL, load_exits, pool_frames, shown_model
 from .figure3 import ATTRIBUTES
 from .figures import PAGE, exit_color, figure_style, save_figure
-from .tables import Drawn, Evidence, records_dir, write_csv
+from .tables import Drawn, Evidence, write_csv
 
 # %% ../../nbs/81_paper.exit_study.ipynb #479a255b
 def auroc(score, right) -> float:
@@ -249,6 +251,11 @@ def exits_figure(data: pd.DataFrame, found: dict):
     return figure
 
 # %% ../../nbs/81_paper.exit_study.ipynb #7995f561
+def shown_model(folder=None) -> str:
+    "Whose exits the figure shows: the paper's model if it was measured, else the small one."
+    return LARGE if (records_dir(folder) / "exits" / f"{LARGE}-tau.json").is_file() else MODEL
+
+
 def write_exits(out, evidence: Evidence, model: str = "") -> Drawn:
     "Write exits.csv, .svg, .png and exits_findings.csv of a model. Raises `InputError` without records."
     model = model or shown_model(evidence.folder)

@@ -19,6 +19,8 @@ import numpy as np
 from ..core import InputError, device_label, figures_dir, resolve_device
 from ..data.datasets import parse_data, read_split
 from ..data.layouts import data_root, layout
+from ..evaluation.attention_records import LARGE, measure_attention
+from ..evaluation.exit_records import measure_exits
 from ..evaluation.records import Entry, digest_of, open_entry, read_records, records_file
 from ..evaluation.result_files import check_names
 from ..evaluation.runner import Task, run_task
@@ -27,8 +29,6 @@ from ..models.checkpoints import CARD_SETTINGS, open_model
 from ..models.networks import ModelConfig
 from ..models.presets import preset, settings
 from .artefacts import choose, render
-from .attention_records import LARGE, measure_attention
-from .exit_records import measure_exits
 from .measurements import FRAMES, SEQUENCES, small_world
 from .table1 import MODELS1, run_decoder_speed, run_speed
 from .table2 import BENCHMARKS, Benchmark

@@ -17,16 +17,16 @@ from pathlib import Path
 from time import perf_counter
 
 from ..core import WEIGHTS, device_label, figures_dir, resolve_device, write_json
+from ..evaluation.attention_records import measure_attention
 from ..evaluation.batched import lockstep
-from ..evaluation.records import RunOptions
+from ..evaluation.exit_records import measure_exits
+from ..evaluation.records import RunOptions, records_dir
 from ..training.ablation import VARIANTS
 from .artefacts import ARTEFACTS, choose, render
-from .attention_records import measure_attention
-from .exit_records import measure_exits
 from .measurements import Check, check_counts, check_scores, compare, run_world, small_world
 from .table1 import DECODER_KEYS, SPEED_KEYS, is_gpu, run_decoder_speed, run_speed
 from .table3 import ABLATION_WORLD
-from .tables import TRACKERS, Evidence, load_evidence, merge_list, read_list, records_dir
+from .tables import TRACKERS, Evidence, load_evidence, merge_list, read_list
 
 # %% ../../nbs/86_paper.reproduce.ipynb #e721c52e
 def measure_speed_once(folder, device="cpu", command="") -> list[str]:
