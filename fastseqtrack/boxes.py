@@ -24,6 +24,11 @@ def _split(boxes):
     boxes = boxes if torch.is_tensor(boxes) else np.asarray(boxes) * 1.0
     return boxes[..., 0], boxes[..., 1], boxes[..., 2], boxes[..., 3]
 
+
+def _smaller_larger(like):
+    "The elementwise minimum and maximum, in the library of `like`."
+    return (torch.minimum, torch.maximum) if torch.is_tensor(like) else (np.minimum, np.maximum)
+
 # %% ../nbs/01_boxes.ipynb #00afc6fa
 def xywh_to_xyxy(boxes):
     "Left, top, width, height -> left, top, right, bottom. Shape (..., 4) in and out."
@@ -63,8 +68,10 @@ def _overlap(a, b):
     "Intersection and union of xyxy boxes, elementwise."
     ax1, ay1, ax2, ay2 = _split(a)
     bx1, by1, bx2, by2 = _split(b)
-    low, high = (torch.maximum, torch.minimum) if torch.is_tensor(ax1) else (np.maximum, np.minimum)
-    inner = (high(ax2, bx2) - low(ax1, bx1)).clip(0) * (high(ay2, by2) - low(ay1, by1)).clip(0)
+    smaller, larger = _smaller_larger(ax1)
+    width = (smaller(ax2, bx2) - larger(ax1, bx1)).clip(0)
+    height = (smaller(ay2, by2) - larger(ay1, by1)).clip(0)
+    inner = width * height
     areas = (ax2 - ax1).clip(0) * (ay2 - ay1).clip(0) + (bx2 - bx1).clip(0) * (by2 - by1).clip(0)
     return inner, areas - inner
 
@@ -82,8 +89,8 @@ def giou(a, b):
     ax1, ay1, ax2, ay2 = _split(a)
     bx1, by1, bx2, by2 = _split(b)
     inner, union = _overlap(a, b)
-    low, high = (torch.minimum, torch.maximum) if torch.is_tensor(ax1) else (np.minimum, np.maximum)
-    around = (high(ax2, bx2) - low(ax1, bx1)) * (high(ay2, by2) - low(ay1, by1))
+    smaller, larger = _smaller_larger(ax1)
+    around = (larger(ax2, bx2) - smaller(ax1, bx1)) * (larger(ay2, by2) - smaller(ay1, by1))
     return inner / union.clip(1e-12) - (around - union) / around.clip(1e-12)
 
 # %% ../nbs/01_boxes.ipynb #07a0803b

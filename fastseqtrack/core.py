@@ -44,7 +44,7 @@ class UsageError(InputError):
 # %% ../nbs/00_core.ipynb #c0de0002
 def checked_name(name: str, known: Iterable[str], what: str) -> str:
     "`name`, if it is known. Raises `UsageError` that lists the names spelt like it."
-    known = list(known)  # a list can be searched for anything, a dictionary not
+    known = list(known)  # a name that is no string can be looked up in a list, but not always in a dictionary
     if name in known:
         return name
     near = difflib.get_close_matches(str(name), known, 3, 0.5) or sorted(known)
@@ -109,9 +109,11 @@ def check_output(option: str, path: Path, inputs: list[Path]) -> None:
     if path.exists() and not path.is_file():
         raise UsageError(f"{option} {path} is no regular file", "give the name of a file")
     is_picture = (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
-    for given in inputs:  # a new picture in a folder of frames would be its next frame
+    for given in inputs:
+        overwrites = given.exists() and same_file(path, given)
         inside = given.is_dir() and os.path.realpath(given) in map(str, Path(os.path.realpath(path)).parents)
-        if same_file(path, given) and given.exists() or inside and (path.exists() or is_picture):
+        changes = inside and (path.exists() or is_picture)  # a new picture would be the folder's next frame
+        if overwrites or changes:
             raise UsageError(f"{option} {path} is what is to be read",
                              "give another name: it would be overwritten")
 

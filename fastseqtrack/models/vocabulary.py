@@ -18,7 +18,7 @@ from ..core import UsageError
 @dataclass(frozen=True)
 class Bins:
     "Boxes as words and back. Section 3.2 (embedding-to-word network) and 4.1 (4000 words)."
-    bins: int = 4000  # the paper's vocabulary size; a 256 px region is cut into sixteenths of a pixel
+    bins: int = 4000  # the paper's vocabulary size; in a 256 px region a word is about a sixteenth of a pixel
     sequence: str = "cxcywh"  # SeqTrack's; in "xywh" x, y are the top-left corner
 
     def __post_init__(self):
