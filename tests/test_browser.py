@@ -4,6 +4,7 @@ Skipped where there is no Chromium: `apt-get install chromium`, or FASTSEQTRACK_
 Ubuntu runners have Chrome). The tests of the widgets start a JupyterLab server, which takes minutes on a busy
 machine: they run where FASTSEQTRACK_SLOW is set."""
 import json
+import math
 import os
 import shutil
 import socket
@@ -93,6 +94,18 @@ def run_page(tmp_path_factory):
                                  number % 3 if number else GIVEN)
             page.write(np.full((120, 160, 3), 60 + 10 * number, np.uint8), result)
     return path
+
+
+@pytest.fixture(scope="module")
+def tau_run():
+    "Nine frames of two exits at tau 5: the first exit scores 1 to 8 and is 0 to 7 px beside the last one."
+    given = TrackResult(np.array([20.0, 30, 40, 25]), math.nan, True, GIVEN)
+    frames = [(given, [])]
+    for number in range(1, 9):
+        early, late = (TrackResult(np.array([20.0 + shift, 30, 40, 25]), score, True, layer)
+                       for shift, score, layer in ((number - 1, float(number), 0), (0, 9.0, 2)))
+        frames.append((early if number > 5 else late, [early, late]))
+    return frames
 
 
 def write_notebook(path, sources):
@@ -200,6 +213,37 @@ def test_the_page_of_a_run_needs_no_server(browser, run_page):
     assert float(box.get_attribute("x")) == start[0] + 16
     keep_picture(browser, "page")
     assert [address for address in asked if not address.startswith(("file:", "data:"))] == []
+
+
+def test_another_tau_is_looked_up_on_the_page(browser, tau_run, tmp_path):
+    from playwright.sync_api import expect
+
+    with PageFile(tmp_path / "tau.html", "two exits", tau=5.0) as page:
+        for result, exits in tau_run:
+            page.write(np.full((120, 160, 3), 90, np.uint8), result, exits)
+    browser.goto((tmp_path / "tau.html").as_uri())
+    total, line, box = (browser.locator(name) for name in ("#sum", "#line", "#box"))
+    # frames 6, 7 and 8 leave at exit 0, where they are 5, 6 and 7 px beside full depth
+    expect(total).to_have_text("as it ran: 38% of the decoder saved, boxes 2.3 px from full depth in "
+                               "the mean, 7.0 px at most")
+    browser.locator("#frame").fill("8")
+    assert "exit 0, score 8.00" in line.inner_text() and box.get_attribute("x") == "27"
+    expect(browser.locator("#deep")).to_have_attribute("visibility", "visible")
+    browser.locator("#tau").fill("8.5")
+    expect(total).to_contain_text("tau 8.50: 0% of the decoder saved, boxes 0.0 px")
+    assert "exit 2, score 9.00" in line.inner_text() and box.get_attribute("x") == "20"
+    expect(browser.locator("#deep")).to_have_attribute("visibility", "hidden")
+    expect(browser.locator("#keys")).to_have_text("exit 2: 8 frames")
+    browser.locator("#tau").fill("0")
+    expect(total).to_contain_text("100% of the decoder saved, boxes 3.5 px")
+    keep_picture(browser, "page_tau")
+    browser.locator("#own").click()
+    expect(total).to_contain_text("as it ran: 38%")
+
+
+def test_a_page_of_one_exit_has_no_tau(browser, run_page):
+    browser.goto(run_page.as_uri())
+    assert browser.locator("#frame").is_visible() and not browser.locator("#tau").is_visible()
 
 
 def test_the_page_plays_and_its_bars_are_links(browser, run_page):

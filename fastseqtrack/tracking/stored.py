@@ -4,15 +4,18 @@
 
 # %% auto #0
 __all__ = ['LONGEST', 'STRIP_HEIGHT', 'KeepEach', 'as_read', 'Recorder', 'to_jpeg', 'to_png', 'from_bytes', 'StoredFrame',
-           'StoredRun', 'shown_frames', 'small_frame', 'strip_of_frames', 'run_facts', 'as_results', 'own_tau',
-           'record_run', 'keep_frame', 'Replay', 'replay', 'cross_attention', 'attention_at']
+           'StoredRun', 'shown_frames', 'small_frame', 'strip_of_frames', 'run_facts', 'as_results', 'Seen',
+           'follow_exits', 'own_tau', 'keep_frame', 'record_run', 'Replay', 'replay', 'cross_attention', 'attention_at']
 
 # %% ../../nbs/33a_tracking.stored.ipynb #33a00003
 import base64
 import math
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -44,7 +47,7 @@ def as_read(layer: int, prediction: Prediction) -> Prediction:
 
 
 class Recorder:
-    "A runtime that answers as `runtime` does, and keeps crops and the predictions of all exits."
+    "A runtime that answers as `runtime` does, and keeps what it saw and the predictions of all exits."
 
     def __init__(self, runtime):
         self.runtime, self.templates = runtime, []
@@ -177,10 +180,42 @@ def as_results(exits: list[Prediction], box: np.ndarray, frame: np.ndarray, trac
     return results
 
 # %% ../../nbs/33a_tracking.stored.ipynb #33a00011
+class Seen(NamedTuple):
+    "A frame of a run, and what the model saw and answered."
+    frame: np.ndarray  # RGB (H, W, 3)
+    result: TrackResult
+    exits: list[TrackResult]  # what each exit answered; in the first frame none
+    search: np.ndarray | None  # the search region (S, S, 3); None in the first frame
+    templates: list[np.ndarray]  # the templates that were cut from this frame
+
+
+def follow_exits(tracker: Tracker, source, box) -> Iterator[Seen]:
+    "As `tracker.follow`, with the answers of all exits. `box`: xywh px."
+    recorder = Recorder(tracker.runtime)
+    tracker.runtime, last = recorder, None
+    try:
+        for frame, result in tracker.follow(source, box):
+            exits = as_results(recorder.exits, last, frame, tracker, result) if recorder.exits else []
+            yield Seen(frame, result, exits, recorder.search, recorder.templates)
+            last, recorder.templates = result.box, []
+    finally:
+        tracker.runtime = recorder.runtime
+
+# %% ../../nbs/33a_tracking.stored.ipynb #33a00013
 def own_tau(tracker: Tracker) -> float:
     "The score above which a tracker exits; 40 where it never does."
     rule = tracker.how["rule"]
     return rule.tau if isinstance(rule, ScoreAbove) and tracker.how["mode"] != "none" else MAX_SCORE
+
+
+def keep_frame(run: StoredRun, seen: Seen) -> None:
+    "Append a frame to a run."
+    entry = dict(picture=to_jpeg(seen.frame), width=seen.frame.shape[1], result=seen.result,
+                 exits=seen.exits or [seen.result])
+    if seen.search is not None:
+        entry |= dict(search=to_png(seen.search), template=len(run.templates) - 1)
+    run.frames.append(StoredFrame(**entry))
+    run.templates += map(to_png, seen.templates)
 
 
 def record_run(tracker: Tracker, source, box, limit: int | None = None) -> StoredRun:
@@ -189,29 +224,13 @@ def record_run(tracker: Tracker, source, box, limit: int | None = None) -> Store
     Raises `UsageError` for a tracker without exits, `InputError` for a source without frames."""
     if not isinstance(tracker, Tracker):
         raise UsageError(f"{type(tracker).__name__} has no exits to record", "give a Tracker")
-    recorder = Recorder(tracker.runtime)
     run = StoredRun(tracker.name, tracker.model, own_tau(tracker))
-    tracker.runtime = recorder
-    try:
-        for frame, result in islice(tracker.follow(source, box), limit):
-            keep_frame(run, recorder, tracker, frame, result)
-    finally:
-        tracker.runtime = recorder.runtime
+    with closing(follow_exits(tracker, source, box)) as frames:
+        for seen in islice(frames, limit):
+            keep_frame(run, seen)
     if not run.frames:
         raise InputError("the source gave no frame", "see if a player shows it")
     return run
-
-# %% ../../nbs/33a_tracking.stored.ipynb #33a00013
-def keep_frame(run: StoredRun, recorder: Recorder, tracker: Tracker, frame: np.ndarray,
-               result: TrackResult) -> None:
-    "Append a frame (H, W, 3) and its result to a run."
-    entry = dict(picture=to_jpeg(frame), width=frame.shape[1], result=result, exits=[result])
-    if run.frames:
-        last = run.frames[-1].result.box
-        entry |= dict(exits=as_results(recorder.exits, last, frame, tracker, result),
-                      search=to_png(recorder.search), template=len(run.templates) - 1)
-    run.frames.append(StoredFrame(**entry))
-    run.templates += [to_png(image) for image in recorder.templates[len(run.templates):]]
 
 # %% ../../nbs/33a_tracking.stored.ipynb #33a0001b
 @dataclass(frozen=True, eq=False)
