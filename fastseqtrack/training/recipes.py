@@ -70,6 +70,7 @@ RECIPES = dict(
     seqtrack_b256=Recipe(loss=LossConfig(giou=0.0)),  # the baseline: cross-entropy alone (Table 3, #0)
     fastseqtrack_drawn=NANO,
     fastseqtrack_nano=VIDEO,
+    fastseqtrack_small=replace(VIDEO, batch=48, lr=8e-4),  # from nano's weights: it is nano, grown
     seqtrack_nano=replace(VIDEO, loss=LossConfig(giou=0.0, dense=10.0)),
     seqtrack_drawn=replace(NANO, loss=LossConfig(giou=0.0, dense=10.0)),
 )
