@@ -43,6 +43,8 @@ LARGER = replace(  # nano, grown: finer pictures, twice the blocks
     tokens=replace(VIDEO.tokens, search=192, template=96),
     encoder=replace(VIDEO.encoder, depth=8),
 )
+
+# %% ../../nbs/16_models.presets.ipynb #16fa0002
 PRESETS = {
     "fastseqtrack_b256": ModelConfig(),
     "seqtrack_b256": ModelConfig(method="SeqTrack", tokens=TokenConfig(tracking=0), update_interval=None),
