@@ -83,8 +83,8 @@ def as_frame(image, color: str = "rgb") -> np.ndarray:
     if hasattr(image, "convert"):  # a PIL image
         image, color = _upright_picture(image), "rgb"
     values = _array(image)
-    if 0 in values.shape or values.ndim not in (2, 3) or values.ndim == 3 and values.shape[2] not in (1, 3,
-                                                                                                      4):
+    is_image = values.ndim == 2 or values.ndim == 3 and values.shape[2] in (1, 3, 4)
+    if not is_image or 0 in values.shape:
         raise InputError(f"an image cannot have the shape {values.shape}",
                          "give height x width, or height x width x 3")
     return np.ascontiguousarray(_three_channels(_eight_bit(values), color))
@@ -139,15 +139,15 @@ def draw_grid(frame: np.ndarray) -> np.ndarray:
     """A copy of an RGB frame (H, W, 3) with a grid and its pixel coordinates: some ten lines on the longer
     side."""
     picture, longest = frame.copy(), max(frame.shape[:2])
-    step = next(step for step in (5, 10, 20, 50, 100, 200, 500, 1000, 5000) if longest <= 12 * step
-                or step == 5000)
+    steps = [step for step in (5, 10, 20, 50, 100, 200, 500, 1000) if longest <= 12 * step]
+    step = steps[0] if steps else 5000  # px between two lines
     scale = max(0.35, longest / 1600)
     for axis in (0, 1):
         for place in range(0, frame.shape[1 - axis], step):
-            ends = ((place, 0), (place, frame.shape[0])) if axis == 0 else ((0, place),
-                                                                            (frame.shape[1], place))
-            cv2.line(picture, *ends, (255, 255, 255), 1)
-            corner = (place + 2, int(14 * scale * 2)) if axis == 0 else (2, place - 2)
+            start, end, corner = (0, place), (frame.shape[1], place), (2, place - 2)
+            if axis == 0:
+                start, end, corner = (place, 0), (place, frame.shape[0]), (place + 2, int(28 * scale))
+            cv2.line(picture, start, end, (255, 255, 255), 1)
             cv2.putText(picture, str(place), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3,
                         cv2.LINE_AA)
             cv2.putText(picture, str(place), corner, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 0), 1,
@@ -210,7 +210,7 @@ class VideoFile:
 
     def _open(self, frame: np.ndarray) -> None:
         "Begin a hidden file with a name of its own, so that two runs never share one."
-        self.size = max(frame.shape[1] // 2 * 2, 2), max(frame.shape[0] // 2 * 2, 2)  # mp4 wants even sides
+        self.size = max(frame.shape[1] // 2 * 2, 2), max(frame.shape[0] // 2 * 2, 2)  # mp4 needs even sides
         self.partial = hidden_file(self.path)
         name = str(self.partial)
         self.writer = cv2.VideoWriter(name, cv2.VideoWriter_fourcc(*"mp4v"), self.fps, self.size)

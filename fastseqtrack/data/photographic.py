@@ -186,7 +186,7 @@ def photograph_behind(plan: Plan) -> np.ndarray:
 
 # %% ../../nbs/25a_data.photographic.ipynb #d751d7b7
 def make_photographic_scene(plan: Plan) -> Scene:
-    "Cast and backdrop of a plan, from the stock of its world."
+    "The actors and the backdrop of a plan, from the stock of its world."
     rng, backdrop = plan.rng, photograph_behind(plan)
     item = plan.world.stock.draw(rng)
     target = move(plan, item, *target_paths(plan))
@@ -204,7 +204,7 @@ class PhotographicWorld(World):
     stock: Stock | None = None
 
     def scene(self, plan: Plan) -> Scene:
-        "Cast and backdrop of a plan."
+        "The actors and the backdrop of a plan."
         return make_photographic_scene(plan)
 
 # %% ../../nbs/25a_data.photographic.ipynb #4b880970

@@ -248,7 +248,8 @@ def read_masks(found: Layout, part: Split, name: str, place: Path) -> list[Seque
         raise InputError(f"{found.title}, sequence {name}: {error.cause}", error.fix) from None
     names = [f"{name}-{value}" for value in objects] if len(objects) > 1 else [name]
     absents = (boxes == 0).all(2)  # (objects, frames)
-    return [Sequence(*row[:1], frames, *row[1:]) for row in zip(names, boxes, absents)]
+    rows = zip(names, boxes, absents)
+    return [Sequence(title, frames, own_boxes, absent) for title, own_boxes, absent in rows]
 
 # %% ../../nbs/25_data.readers.ipynb #1a2ec485
 @dataclass(frozen=True, eq=False)

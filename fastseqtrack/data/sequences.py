@@ -295,7 +295,7 @@ def _on_time(source: Source) -> Iterator[np.ndarray]:
 class Sequence:
     "Frames and their true boxes. `len()` is the number of frames."
     name: str
-    frames: object  # len() and [i] -> uint8 RGB (H, W, 3), read when asked for
+    frames: object  # len() and [i] -> uint8 RGB (H, W, 3), read when used
     boxes: np.ndarray  # float64 (N, 4) xywh pixels; a test set may give the first row only
     absent: np.ndarray | None = None  # bool (N,): the target is out of view
     cover: np.ndarray | None = None  # int (N,): visible part, 0 to 8 eighths

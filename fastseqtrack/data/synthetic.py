@@ -49,7 +49,7 @@ class World:
         return as_sequence(self.scene(Plan(self, index, length, attributes)))
 
     def scene(self, plan: "Plan") -> "Scene":
-        "Cast and backdrop of a plan: what another kind of world replaces."
+        "The actors and the backdrop of a plan; another kind of world replaces this method."
         return make_scene(plan)
 
 # %% ../../nbs/23_data.synthetic.ipynb #980808db
@@ -266,7 +266,7 @@ class Frames:
 
 # %% ../../nbs/23_data.synthetic.ipynb #c3e0af84
 def make_scene(plan: Plan) -> Scene:
-    "Cast and backdrop of a plan."
+    "The actors and the backdrop of a plan."
     backdrop = make_backdrop(plan)
     look = draw_look(plan, backdrop)
     target = make_target(plan, look)

@@ -115,8 +115,9 @@ def path(rng: np.random.Generator, length: int, step: float,
     knots = rng.uniform(low, high, int(np.ceil(length / step)) + 3)
     places = np.arange(length) / step + rng.uniform(0.5, 1)
     i = places.astype(int)
-    f = (places - i) * (places - i) * (3 - 2 * (places - i))
-    return knots[i] * (1 - f) + knots[i + 1] * f
+    part = places - i  # 0 to 1 on the way from one knot to the next
+    smooth = part * part * (3 - 2 * part)  # with slope 0 at both knots
+    return knots[i] * (1 - smooth) + knots[i + 1] * smooth
 
 # %% ../../nbs/22_data.synthetic_objects.ipynb #7abee3c1
 @dataclass

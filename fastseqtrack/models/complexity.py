@@ -62,12 +62,13 @@ def part_of(name: str) -> str:
     return "encoder" if name.startswith("encoder") else "decoder"
 
 
-def multiply_adds(model: nn.Module, run: Callable, rules: dict, skip: str = "\0") -> dict[str, int]:
+def multiply_adds(model: nn.Module, run: Callable, rules: dict, skip: str | None = None) -> dict[str, int]:
     "Multiply-adds of encoder and decoder in `run(model)`, without modules whose name ends in `skip`."
     total = {"encoder": 0, "decoder": 0}
     hooks = []
     for name, module in model.named_modules():
-        if type(module) in rules and not name.endswith(skip):
+        skipped = skip is not None and name.endswith(skip)
+        if type(module) in rules and not skipped:
             def add(module, inputs, output, part=part_of(name)):
                 total[part] += rules[type(module)](module, inputs, output)
             hooks.append(module.register_forward_hook(add))

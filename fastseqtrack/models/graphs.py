@@ -104,8 +104,8 @@ class FirstStage(nn.Module):
         (B, 4, d), memory (B, Ns, d)."""
         features, tracking = encode(self.model, search, views)
         state = self.model.ask(tracking)
-        made = self.model.read(0, state, self.window)
-        return made.boxes, made.words, made.score, state, self.model.bottleneck(features)
+        predicted = self.model.read(0, state, self.window)
+        return predicted.boxes, predicted.words, predicted.score, state, self.model.bottleneck(features)
 
 # %% ../../nbs/18a_models.graphs.ipynb #98e1c2a0
 class LayerStage(nn.Module):
@@ -119,8 +119,8 @@ class LayerStage(nn.Module):
         "state (B, 4, d), memory (B, Ns, d) -> boxes (B, 4), words (B, 4), score (B,), next state."
         decoder = self.model.decoder
         state = decoder.layers[self.layer - 1](state, memory, decoder.position, decoder.memory_position)
-        made = self.model.read(self.layer, state, self.window)
-        return made.boxes, made.words, made.score, state
+        predicted = self.model.read(self.layer, state, self.window)
+        return predicted.boxes, predicted.words, predicted.score, state
 
 # %% ../../nbs/18a_models.graphs.ipynb #d465ea00
 class SeqTrackStage(nn.Module):
@@ -133,16 +133,16 @@ class SeqTrackStage(nn.Module):
     def forward(self, search: torch.Tensor, views: torch.Tensor) -> tuple[torch.Tensor, ...]:
         "search (B, S, S, 3) uint8, views (B, T Nt, D) -> boxes (B, 4), words (B, 4), score (B,)."
         features, _ = encode(self.model, search, views)
-        made = self.model.generate(self.model.bottleneck(features), self.window)
-        return made.boxes, made.words, made.score
+        predicted = self.model.generate(self.model.bottleneck(features), self.window)
+        return predicted.boxes, predicted.words, predicted.score
 
 # %% ../../nbs/18a_models.graphs.ipynb #8aee20da
 def stages_of(model: FastSeqTrack | SeqTrack, window: bool, batch: int = 1) -> dict[str, tuple]:
     "Stage name -> (module, example inputs by name, names of the outputs); for models of `for_bytes`."
-    tokens, made = model.config.tokens, ["boxes", "words", "score"]
+    tokens, answers = model.config.tokens, ["boxes", "words", "score"]
     single = isinstance(model, SeqTrack)
     first = SeqTrackStage(model, window) if single else FirstStage(model, window)
-    outputs = made if single else [*made, "state", "memory"]
+    outputs = answers if single else [*answers, "state", "memory"]
     template = torch.zeros(1, tokens.template, tokens.template, 3, dtype=torch.uint8)
     stages = {"template": (TemplateStage(model), dict(template=template), ["tokens"])}
     for count, name in ((2, "stage0"), (1, "stage0_one")):
@@ -154,7 +154,7 @@ def stages_of(model: FastSeqTrack | SeqTrack, window: bool, batch: int = 1) -> d
     width = model.config.decoder.dim
     inner = dict(state=torch.zeros(batch, 4, width), memory=torch.zeros(batch, tokens.search_tokens, width))
     for layer in range(1, model.config.decoder.depth + 1):
-        stages[f"stage{layer}"] = LayerStage(model, layer, window), inner, [*made, "next_state"]
+        stages[f"stage{layer}"] = LayerStage(model, layer, window), inner, [*answers, "next_state"]
     return stages
 
 # %% ../../nbs/18a_models.graphs.ipynb #7b7f91bf
@@ -175,11 +175,11 @@ def all_exits(model: FastSeqTrack | SeqTrack, search: torch.Tensor, templates: t
               window: bool) -> tuple:
     "Images as in `model.forward` -> words (E, B, 4) and scores (E, B) of all E exits."
     if isinstance(model, SeqTrack):
-        made = [model.predict(search, templates, window=window)]
+        predictions = [model.predict(search, templates, window=window)]
     else:
-        made = [model.read(layer, state, window)
+        predictions = [model.read(layer, state, window)
                 for layer, state in enumerate(model.states(search, templates)) if layer >= model.head.first]
-    return torch.stack([one.words for one in made]), torch.stack([one.score for one in made])
+    return torch.stack([one.words for one in predictions]), torch.stack([one.score for one in predictions])
 
 # %% ../../nbs/18a_models.graphs.ipynb #7cfce32d
 class OneGraph(nn.Module):

@@ -36,7 +36,7 @@ class ModelConfig:
     update_interval: int | None = 1  # frames between two updates of the dynamic template; None: never
     update_threshold: float = 0.6  # score above which the dynamic template is replaced (SeqTrack's)
     search_factor: float = 4.0  # side of the search region over the target's size
-    template_factor: float = 4.0  # "the template and search images maintain the same size"
+    template_factor: float = 4.0  # "The search and template images maintain the same size"
 
     def __post_init__(self):
         check_tau(self.tau)

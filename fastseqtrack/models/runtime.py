@@ -76,16 +76,16 @@ class Eager:
         return normalize(torch.from_numpy(images).to(self.device))
 
     @torch.inference_mode()
-    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host", rule: ExitRule
-                | None = None) -> Prediction:
+    def predict(self, search: np.ndarray, kept: torch.Tensor, mode: str = "host",
+                rule: ExitRule | None = None) -> Prediction:
         """Search regions (B, S, S, 3) uint8 and what `prepare` gave, (B, T, ...) -> boxes in the search
         region. T is 2, or 1 where both templates are the same picture."""
         kept = kept.expand(-1, 2, *kept.shape[2:])
         with torch_threads(self.threads), matrix_precision(self.device, self.dtype):
             return self._predict(self.prepare(search), kept, mode, rule)
 
-    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule
-                 | None) -> Prediction:
+    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str,
+                 rule: ExitRule | None) -> Prediction:
         return self.model.predict(search, kept, mode=mode, rule=rule, window=self.window)
 
     def at_exit(self, layer: int, words: torch.Tensor, score: torch.Tensor) -> Prediction:
@@ -223,8 +223,8 @@ class Compile(Eager):
             self.compiled = torch.compile(all_exits, dynamic=False)
         return self.compiled
 
-    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str, rule: ExitRule
-                 | None) -> Prediction:
+    def _predict(self, search: torch.Tensor, kept: torch.Tensor, mode: str,
+                 rule: ExitRule | None) -> Prediction:
         words, scores = self._function()(self.model, search, kept, self.window)
         config = self.model.config
         single = isinstance(self.model, SeqTrack) or config.exits == "none"

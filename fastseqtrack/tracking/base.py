@@ -28,8 +28,8 @@ class TrackResult:
     "Where the target is in one frame. Unpacks as OpenCV's `(ok, box)`."
     box: np.ndarray  # float64 (4,) xywh pixels
     score: float  # 10 x the sum of the four likelihoods, 0 to 40; NaN for the box that was given
-    ok: bool  # score above the model's ok_threshold: the target is believed to be there
-    exit_layer: int  # 0 before the decoder, then 1, 2: the decoder layer that spoke
+    ok: bool  # score above the model's ok_threshold: the box is trusted
+    exit_layer: int  # decoder layers that were run: 0, 1, 2; GIVEN for the first box
 
     def __iter__(self):
         return iter((self.ok, self.box))
@@ -39,8 +39,8 @@ EXIT_COLORS = {GIVEN: (255, 255, 255), 0: (0, 158, 115), 1: (240, 228, 66), 2: (
 
 
 def draw_result(frame: np.ndarray, result: TrackResult) -> np.ndarray:
-    """A copy of the frame with the box, coloured by its exit, and the score; `?` where the target is not
-    believed there."""
+    """A copy of the frame with the box, coloured by its exit, and the score; `?` where the box is not
+    trusted."""
     label = "" if result.exit_layer == GIVEN else f"{result.score:.1f}{'' if result.ok else ' ?'}"
     return draw_box(frame, result.box, EXIT_COLORS[min(result.exit_layer, max(EXIT_COLORS))], label)
 

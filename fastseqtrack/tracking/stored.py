@@ -170,8 +170,8 @@ def as_results(exits: list[Prediction], box: np.ndarray, frame: np.ndarray, trac
     "The predictions of each exit about the last `box` (xywh px) as results in the frame (H, W, 3)."
     crop = crop_around(box, tracker.config, "search")
     results = []
-    for made in exits:
-        values, score, layer = made.boxes[0].tolist(), made.score.item(), int(made.exit_layer)
+    for answer in exits:
+        values, score, layer = answer.boxes[0].tolist(), answer.score.item(), int(answer.exit_layer)
         if not np.isfinite([*values, score]).all():
             results.append(result)
             continue
@@ -271,9 +271,9 @@ def cross_attention(model, search: torch.Tensor, templates: torch.Tensor):
 
 # %% ../../nbs/33a_tracking.stored.ipynb #33a00024
 def attention_at(run: StoredRun, number: int) -> np.ndarray:
-    """Where the four tokens look in frame `number` of a run: (4, side, side), each of sum 1.
+    """What the four tokens attend to in frame `number` of a run: (4, side, side), each of sum 1.
 
-    Raises `UsageError` for the first frame, which the model was not shown."""
+    Raises `UsageError` for the first frame, which was no input of the model."""
     frame = run.frames[number]
     if frame.search is None:
         raise UsageError("the first frame's box was given: there is no attention", "choose a later frame")

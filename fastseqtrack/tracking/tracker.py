@@ -136,10 +136,10 @@ class TrackingLoop:
         others."""
         crops = [crop_around(target.box, self.config, "search") for target in targets]
         search, kept = crop_batch(frames, crops), torch.stack([target.templates for target in targets])
-        made = self.runtime.predict(pad_batch(search, rows), pad_batch(kept, rows), self.how["mode"],
-                                    self.how["rule"])
+        found = self.runtime.predict(pad_batch(search, rows), pad_batch(kept, rows), self.how["mode"],
+                                     self.how["rule"])
         # (B, 6), one transfer
-        answers = torch.cat([made.boxes, made.score[:, None], made.exit_layer[:, None]], 1).tolist()
+        answers = torch.cat([found.boxes, found.score[:, None], found.exit_layer[:, None]], 1).tolist()
         results = [move_target(*each, self.config.ok_threshold)
                    for each in zip(targets, frames, crops, answers)]
         self._renew([pair for *pair, result in zip(targets, frames, results)
