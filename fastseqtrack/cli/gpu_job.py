@@ -21,11 +21,11 @@ import torch
 from ..core import progress, provenance, resolve_device, write_json, write_whole
 from ..data.synthetic import open_synthetic
 from ..evaluation.benchmark import Case, open_case, run_benchmark
+from ..evaluation.speed_records import run_decoder_speed
 from ..models.exits import ScoreAbove
 from ..models.networks import build
 from ..models.presets import preset
 from ..models.speed import measure_speed
-from ..paper.table1 import run_decoder_speed
 from ..training.recipes import RECIPES, Recipe
 from ..training.run_folder import BEFORE, STATE
 from ..training.trainer import train
@@ -108,7 +108,7 @@ def time_models(job: Job, **cases) -> list[dict]:
 
 
 def time_decoders(job: Job, **how) -> list[dict]:
-    "Table 1's two decoders timed by themselves (chapter `paper.table1`); kept in decoder.json."
+    "Table 1's two decoders timed by themselves (chapter `evaluation.speed_records`); kept in decoder.json."
     return run_decoder_speed(job.out, job.device, "make gpu", **how)
 
 # %% ../../nbs/95_cli.gpu_job.ipynb #53292a94

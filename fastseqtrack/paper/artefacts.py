@@ -30,7 +30,7 @@ class Artefact:
     "A table or figure: its chapter, how it is written, what the gallery says, what it rests on."
     chapter: str
     write: Callable[[Path, Evidence], Drawn]
-    measured: tuple[str, ...]  # names of `reproduce.MEASUREMENTS`
+    measured: tuple[str, ...]  # names of `evaluation.measurements.MEASUREMENTS`
     title: str = ""
     about: str = ""
     inline: bool = True  # whether the gallery shows the page of a table, or a link to it

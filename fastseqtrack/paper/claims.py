@@ -18,8 +18,9 @@ import pandas as pd
 from ..core import figures_dir
 from . import tables, verdicts
 from .numbers import PaperValue, paper_values, values_elsewhere
-from .table1 import MODELS1, NO_GPU, best_speed, is_gpu, printed_count
-from .table2 import BENCHMARKS, benchmark_score
+from ..evaluation.speed_records import best_speed, is_gpu
+from .table1 import MODELS1, NO_GPU, printed_count
+from ..evaluation.test_sets import BENCHMARKS, benchmark_score
 from .table3 import step_sources, table3_data
 from .tables import Drawn, Evidence
 from .verdicts import CITED, CLAIMS, DIFFERS, HOLDS, NEEDS, REPRODUCED, SMALL, Findings

@@ -14,12 +14,13 @@ import seaborn as sns
 
 from ..core import InputError
 from ..data.layouts import ATTRIBUTE_NAMES, LAYOUTS
+from ..evaluation.measurements import SMALL_WORLD
 from ..evaluation.records import read_records, read_truths, records_file, result_of, truth_digest
+from ..evaluation.test_sets import BENCHMARKS
 from ..metrics.bootstrap import mean_interval
 from ..metrics.protocols import by_attribute
 from .figures import PAGE, figure_style, save_figure, tracker_styles
-from .table2 import BENCHMARKS
-from .tables import SMALL_WORLD, Drawn, Evidence, sources_of, write_csv
+from .tables import Drawn, Evidence, sources_of, write_csv
 
 # %% ../../nbs/76_paper.figure3.ipynb #4b25ccae
 ATTRIBUTES = LAYOUTS["vasttrack"].attributes  # in the order of VastTrack's toolkit

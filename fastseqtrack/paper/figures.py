@@ -20,10 +20,11 @@ import seaborn as sns
 from ..boxes import iou
 from ..core import InputError, write_whole
 from ..data.synthetic import open_synthetic
+from ..evaluation.measurements import SMALL_TRACKERS
 from ..evaluation.records import Record, Truth, result_of
 from ..metrics.protocols import evaluate
 from ..tracking.base import EXIT_COLORS, GIVEN
-from .tables import TRACKERS, Drawn, Evidence, sources_of, write_csv
+from .tables import Drawn, Evidence, sources_of, write_csv
 
 # %% ../../nbs/75_paper.figures.ipynb #e246a2dc
 COLUMN, PAGE = 3.4, 7.0  # inches: one column, both columns
@@ -135,7 +136,7 @@ def typical(records: dict[str, Record]) -> str:
 
 def write_filmstrip(out, evidence: Evidence) -> Drawn:
     "Write filmstrip.csv, .svg and .png of a typical sequence of the first tracker of the small-scale table."
-    records = evidence.records[TRACKERS[0]]
+    records = evidence.records[SMALL_TRACKERS[0]]
     name = typical(records)
     truth = evidence.truths[name]
     world = open_synthetic("test", len(evidence.truths), len(truth.boxes))
@@ -145,7 +146,7 @@ def write_filmstrip(out, evidence: Evidence) -> Drawn:
         raise InputError(f"{name} is not the sequence it was when the records were made", fix)
     data = filmstrip_data(records[name], truth)
     figure = filmstrip_figure(data, sequence.frames)
-    return Drawn(save_figure(out, figure, "filmstrip", data), sources_of({TRACKERS[0]: records}))
+    return Drawn(save_figure(out, figure, "filmstrip", data), sources_of({SMALL_TRACKERS[0]: records}))
 
 # %% ../../nbs/75_paper.figures.ipynb #2695cfc7
 def success_data(records: dict, truths: dict) -> pd.DataFrame:

@@ -18,14 +18,16 @@ import pandas as pd
 import torch
 
 from ..data.layouts import tomllib
+from ..evaluation.measurements import SMALL_WORLD
+from ..evaluation.speed_records import best_speed, is_gpu, read_list
+from ..evaluation.test_sets import BENCHMARKS
 from ..models.complexity import count
 from ..models.networks import build
 from ..models.presets import preset
 from . import exit_study, figure3, figure4, table3
 from .numbers import PRINTED, paper_row, paper_values, printed_table
-from .table1 import NO_GPU, best_speed, counts_of, is_gpu
-from .table2 import BENCHMARKS
-from .tables import NO_RECORDS, SMALL_WORLD, Evidence, read_list, sources_of
+from .table1 import NO_GPU, counts_of
+from .tables import NO_RECORDS, Evidence, sources_of
 
 # %% ../../nbs/83_paper.verdicts.ipynb #0fbb0095
 HOLDS, FAILS, NEEDS, SMALL = "holds", "does not hold", "needs data", " at small scale"
