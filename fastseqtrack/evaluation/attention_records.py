@@ -130,7 +130,8 @@ def clip_views(clip: Sequence, config) -> list[View]:
 # %% ../../nbs/67_evaluation.attention_records.ipynb #55efef16
 MODELS = ("ablation_4", "ablation_4xywh")  # #4 of Table 3, and the same trained on top-left sequences
 LARGE = "fastseqtrack_b256"  # the paper's own, for who has weights of it
-PICTURED = ((10, 30), (20, 10), (39, 10))  # test sequence, frame: target unlike its surroundings, crop inside
+# test sequence and frame: a target unlike its surroundings, a crop inside the frame
+PICTURED = (("test-000010", 30), ("test-000020", 10), ("test-000039", 10))
 
 
 def _thousandths(values) -> list:
@@ -172,7 +173,7 @@ def attention_record(entry, sequences, command: str = "", pictured=PICTURED) -> 
         rows[sequence.name] = [view_row(*pair) for pair in zip(views, maps)]
         sums += [aligned(own, view.target) for view, own in zip(views, maps)]
         pictures += [picture_record(view, own) for view, own in zip(views, maps)
-                     if (number, view.frame) in pictured]
+                     if (view.source, view.frame) in pictured]
     clip = clip_sequence()
     views = clip_views(clip, model.config)
     pictures += [picture_record(*pair) for pair in zip(views, look_at(model, clip, views)[0])]

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['REAL_SETS', 'COLUMNS', 'THRESHOLDS', 'OURS', 'NOT_MEASURED', 'NO_ORIGIN', 'SMALL_SET', 'speed_of', 'real_video_data',
-           'counted_overlaps', 'real_success', 'score_data', 'score_figure', 'exit_data', 'exit_figure', 'mean_table',
-           'sequence_table', 'reliability_lines', 'write_real_video']
+           'counted_overlaps', 'real_success', 'score_data', 'score_figure', 'exit_data', 'exit_figure', 'attention_of',
+           'mean_table', 'sequence_table', 'reliability_lines', 'write_real_video']
 
 # %% ../../nbs/79_paper.real_video.ipynb #79000004
 import matplotlib.pyplot as plt
@@ -14,9 +14,11 @@ import pandas as pd
 import seaborn as sns
 
 from ..boxes import iou
+from ..evaluation.attention_records import load_attention
 from ..evaluation.records import reliability, result_of
 from ..metrics.protocols import evaluate
 from .figure3 import tracked
+from .figure4 import figure4, figure4_data
 from . import figures, tables
 from .tables import Drawn, Evidence
 
@@ -142,6 +144,12 @@ def exit_figure(data: pd.DataFrame):
         sns.despine(figure)
     return figure
 
+# %% ../../nbs/79_paper.real_video.ipynb #79bb0002
+def attention_of(folder=None, tracker: str = OURS) -> list[dict]:
+    "The record of a tracker's attention with three of its pictures, in a list; empty if it was not recorded."
+    return [record | dict(pictures=record["pictures"][:3]) for record in load_attention(folder)
+            if record["model"] == tracker]
+
 # %% ../../nbs/79_paper.real_video.ipynb #79000016
 NOT_MEASURED = "Not measured: there are no records of real video under `figures/records`."
 NO_ORIGIN = dict.fromkeys(("command", "device", "commit", "date"), "none: not measured")
@@ -204,5 +212,8 @@ def write_real_video(out, evidence: Evidence) -> Drawn:
     for stem, rows, draw in (("real_video_scores", score_data(folder), score_figure),
                              ("real_video_exits", exit_data(folder), exit_figure)):
         files += [] if rows.empty else figures.save_figure(out, draw(rows), stem, rows)
+    attention = attention_of(folder)
+    for record in attention:
+        files += figures.save_figure(out, figure4([record]), "real_video_attention", figure4_data(record))
     sources = [one for name in REAL_SETS for one in tables.sources_of(tracked(name, folder)[0])]
-    return Drawn(files, sources or [NO_ORIGIN])
+    return Drawn(files, sources + attention or [NO_ORIGIN])
