@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from .boxes import cxcywh_to_xywh, xywh_to_cxcywh
+from .boxes import cxcywh_to_xywh, four_numbers, xywh_to_cxcywh
 from .core import InputError
 
 # %% ../nbs/02_crops.ipynb #02000002
@@ -39,7 +39,8 @@ class Crop:
     @classmethod
     def around(cls, box, factor: float = 4.0, size: int = 256) -> "Crop":
         "The crop around an xywh box (px), see `crop_side`. Raises `InputError` for a box without area."
-        cx, cy, *_ = (float(value) for value in xywh_to_cxcywh(box))
+        box = four_numbers(box)
+        cx, cy, *_ = xywh_to_cxcywh(box).tolist()
         return cls(cx, cy, crop_side(box, factor), size)
 
     def cut(self, image) -> np.ndarray:

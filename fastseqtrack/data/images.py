@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import ImageOps
 
+from ..boxes import four_numbers
 from ..core import InputError, UsageError
 
 # %% ../../nbs/20_data.images.ipynb #53e1b00a
@@ -119,13 +120,7 @@ def check_box(box, frame: np.ndarray) -> np.ndarray:
     """`box` as float64 (4,) xywh in pixels of `frame` (H, W, 3).
 
     Raises `UsageError` if it cannot be a target there."""
-    fix = "give x, y, width, height in pixels, x and y the top-left corner"
-    try:
-        values = np.asarray(box.detach().cpu() if torch.is_tensor(box) else box, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"the box {box!r} is not four numbers", fix) from None
-    if values.shape != (4,) or not np.isfinite(values).all():
-        raise UsageError(f"the box {box!r} is not four finite numbers", fix)
+    values, fix = four_numbers(box), "give x, y, width, height in pixels, x and y the top-left corner"
     (height, width), (x, y, w, h) = frame.shape[:2], values
     if w <= 0 or h <= 0:
         raise UsageError(f"the box {values.tolist()} has no area", fix)

@@ -6,8 +6,8 @@
 __all__ = ['NAMES', 'ENCODER_POSITIONS', 'QUERY_POSITIONS', 'WRAPPINGS', 'WRAPPERS', 'CARD_SETTINGS', 'FOLDER_WEIGHTS',
            'save_checkpoint', 'Inert', 'read_pickle', 'to_official', 'from_official', 'misfits', 'check_fit',
            'checkpoint_path', 'is_pickled', 'unwrap', 'read_checkpoint', 'load_checkpoint', 'read_card',
-           'card_settings', 'build_preset', 'create_model', 'saved_config', 'open_model', 'weights_file', 'HubModel',
-           'from_pretrained', 'save_pretrained', 'push_to_hub']
+           'card_settings', 'build_preset', 'create_model', 'fitting_preset', 'saved_config', 'open_model',
+           'weights_file', 'HubModel', 'from_pretrained', 'save_pretrained', 'push_to_hub']
 
 # %% ../../nbs/17_models.checkpoints.ipynb #ee8a10c8
 import json
@@ -253,17 +253,39 @@ def create_model(name: str, checkpoint=None, **changes) -> FastSeqTrack | SeqTra
         raise InputError(f"no trained weights ship with {name!r}", fix)
     return load_checkpoint(build_preset(name, **card_settings(path) | changes), path)
 
+# %% ../../nbs/17_models.checkpoints.ipynb #eebd645d
+def fitting_preset(path) -> ModelConfig:
+    "The preset whose weights have the names and shapes of those in a file. Raises `InputError` for none."
+    tensors, official = read_checkpoint(path)
+    if official:
+        return preset("seqtrack_b256")
+    faults = {}
+    for name in list_models():
+        with torch.device("meta"):  # shapes without memory
+            faults[name] = misfits(build(preset(name)).state_dict(), tensors)
+        if not faults[name]:
+            return preset(name)
+    count, nearest = min((len(found), name) for name, found in faults.items())
+    cause = (f"{path} does not say which model it is, and its shapes fit no preset; "
+             f"the nearest, {nearest}, differs in {count}: {'; '.join(faults[nearest][:3])}")
+    raise InputError(cause, "name preset and settings: create_model(NAME, checkpoint=PATH, SETTING=VALUE)")
+
 # %% ../../nbs/17_models.checkpoints.ipynb #102585fc
 def saved_config(path) -> ModelConfig:
-    "The configuration a checkpoint was saved with. Raises `InputError` if it has none."
-    if is_pickled(checkpoint_path(path)):
-        return preset("seqtrack_b256")
-    try:
+    """The configuration a checkpoint was saved with, or of the preset that fits weights without one.
+
+    Raises `InputError`."""
+    path, note = checkpoint_path(path), {}
+    with suppress(Exception):  # not safetensors: `fitting_preset` reads it, or says what is wrong with it
         with safetensors.safe_open(path, "pt") as file:
-            values = json.loads(file.metadata()["config"])
+            note = file.metadata() or {}
+    if "config" not in note:
+        return fitting_preset(path)
+    try:
+        values = json.loads(note["config"])
         parts = dict(tokens=TokenConfig, encoder=EncoderConfig, decoder=DecoderConfig, vocabulary=Vocabulary)
         return ModelConfig(**values | {name: part(**values[name]) for name, part in parts.items()})
-    except Exception as error:  # not safetensors, no such entry, or settings of another version
+    except Exception as error:  # settings of another version
         cause = f"{path} does not say which model it is ({type(error).__name__}: {error})"
         raise InputError(cause, "name a preset: create_model(name, checkpoint=PATH)") from error
 

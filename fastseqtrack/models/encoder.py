@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer import Block
 from torch import nn
 
-from ..core import InputError
+from ..core import InputError, check_fields
 from .tokens import TokenConfig, Tokens
 
 # %% ../../nbs/12_models.encoder.ipynb #018cccc8
@@ -27,6 +27,9 @@ class EncoderConfig:
     mlp_ratio: float = 4.0  # width of the hidden layer over D
     init_std: float = 0.02  # ViT's; a narrow model from scratch learns better with about 1 / sqrt(3 D)
     align_qk: bool = False  # start key weights as copies of query weights: attention begins as similarity
+
+    def __post_init__(self):
+        check_fields(self, depth=(1, 512), heads=(1, 512), mlp_ratio=(0.25, 64.0), init_std=(1e-6, 10.0))
 
 # %% ../../nbs/12_models.encoder.ipynb #f6da5ce1
 class Encoder(nn.Module):

@@ -7,6 +7,7 @@ __all__ = ['NANO_TOKENS', 'NANO', 'VIDEO', 'LARGER', 'PRESETS', 'list_models', '
 
 # %% ../../nbs/16_models.presets.ipynb #44486475
 import fnmatch
+from collections import defaultdict
 from dataclasses import fields, is_dataclass, replace
 
 from ..core import WEIGHTS, checked_name
@@ -85,10 +86,10 @@ def preset(name: str, **changes) -> ModelConfig:
 
 
 def with_settings(config: ModelConfig, **changes) -> ModelConfig:
-    "`config` with settings changed by name."
+    "`config` with settings changed by name, all at once: some fit only together. Raises `UsageError`."
+    known, own, inner = settings(config), {}, defaultdict(dict)
     for key, value in changes.items():
-        *part, last = settings(config)[checked_name(key, settings(config), "setting")]
-        if part:
-            last, value = part[0], replace(getattr(config, part[0]), **{last: value})
-        config = replace(config, **{last: value})
-    return config
+        *part, last = known[checked_name(key, known, "setting")]
+        (inner[part[0]] if part else own)[last] = value
+    parts = {part: replace(own.get(part, getattr(config, part)), **values) for part, values in inner.items()}
+    return replace(config, **own | parts)

@@ -13,7 +13,7 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
-from ..core import UsageError, checked_name
+from ..core import UsageError, check_fields, checked_name
 
 # %% ../../nbs/11_models.tokens.ipynb #e9c370a9
 @dataclass(frozen=True)
@@ -28,6 +28,10 @@ class TokenConfig:
 
     def __post_init__(self):
         checked_name(self.stem, STEMS, "stem")
+        check_fields(self, search=(1, 4096), template=(1, 4096), patch=(1, 4096), dim=(8, 8192),
+                     tracking=(0, 64))
+        if self.dim % 2:  # half of the columns code the row of a patch, half its column
+            raise UsageError(f"tokens cannot be {self.dim} wide", "use an even number")
         if self.stem != "patch" and self.patch != 16:
             raise UsageError(f"the {self.stem} stem steps by 16 px, not {self.patch}",
                              "use patch=16, or stem='patch'")

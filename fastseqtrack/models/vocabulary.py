@@ -12,7 +12,7 @@ from functools import cache
 import torch
 
 from ..boxes import cxcywh_to_xywh, xywh_to_cxcywh
-from ..core import UsageError
+from ..core import check_fields, checked_name
 
 # %% ../../nbs/10_models.vocabulary.ipynb #8261970e
 @dataclass(frozen=True)
@@ -22,9 +22,8 @@ class Bins:
     sequence: str = "cxcywh"  # SeqTrack's; in "xywh" x, y are the top-left corner
 
     def __post_init__(self):
-        if self.bins < 2 or self.sequence not in ("cxcywh", "xywh"):
-            raise UsageError(f"no vocabulary has {self.bins} bins of {self.sequence!r}",
-                             "use bins >= 2 and sequence 'cxcywh' or 'xywh'")
+        check_fields(self, bins=(2, 100_000))
+        checked_name(self.sequence, ("cxcywh", "xywh"), "sequence of box values")
 
     @property
     def end(self) -> int:

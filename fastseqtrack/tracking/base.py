@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 
 from ..boxes import draw_box
-from ..core import UsageError, show
+from ..core import UsageError, checked_number, show
 from ..data.images import as_frame, check_box
 from ..data.sequences import open_source
 
@@ -46,14 +46,14 @@ def draw_result(frame: np.ndarray, result: TrackResult) -> np.ndarray:
 
 
 def check_run(frames, results) -> None:
-    "Raise `UsageError` unless there are results, and a frame to index for each."
+    "Raise `UsageError` unless there are `TrackResult`s, and a frame to index for each."
     try:
-        enough = 0 < len(results) <= len(frames)
+        enough = 0 < len(results) <= len(frames) and all(isinstance(one, TrackResult) for one in results)
     except TypeError:  # a generator, or nothing
         enough = False
     if not enough:
-        raise UsageError("there must be a result, and a frame for each",
-                         "give a list of frames and a list of results")
+        raise UsageError("there must be a TrackResult, and a frame for each",
+                         "give a list of frames and the list of what tracker.run yields")
 
 
 def filmstrip(frames, results, count: int = 6, size: float = 2.2):
@@ -62,8 +62,9 @@ def filmstrip(frames, results, count: int = 6, size: float = 2.2):
 
     Raises `UsageError` for no results, or fewer frames than results."""
     check_run(frames, results)
-    chosen = np.linspace(0, len(results) - 1, min(max(count, 1), len(results))).round().astype(int).tolist()
-    pictures = [draw_result(frames[number], results[number]) for number in chosen]
+    shown = min(checked_number(count, "the number of pictures", 1), len(results))
+    chosen = np.linspace(0, len(results) - 1, shown).round().astype(int).tolist()
+    pictures = [draw_result(as_frame(frames[number]), results[number]) for number in chosen]
     return show(pictures, [f"frame {number}" for number in chosen], size=size)
 
 # %% ../../nbs/30_tracking.base.ipynb #b571c0cd

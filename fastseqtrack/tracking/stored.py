@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from ..boxes import clip_box
-from ..core import InputError, UsageError, html_table
+from ..core import InputError, UsageError, checked_number, html_table
 from ..crops import normalize
 from ..models.exits import MAX_SCORE, ExitRule, Prediction, ScoreAbove, check_tau, decode_with_exits  # noqa: E501
 from .base import TrackResult, draw_result
@@ -224,6 +224,8 @@ def record_run(tracker: Tracker, source, box, limit: int | None = None) -> Store
     Raises `UsageError` for a tracker without exits, `InputError` for a source without frames."""
     if not isinstance(tracker, Tracker):
         raise UsageError(f"{type(tracker).__name__} has no exits to record", "give a Tracker")
+    if limit is not None:
+        checked_number(limit, "the limit of frames", 1)
     run = StoredRun(tracker.name, tracker.model, own_tau(tracker))
     with closing(follow_exits(tracker, source, box)) as frames:
         for seen in islice(frames, limit):
@@ -273,8 +275,8 @@ def cross_attention(model, search: torch.Tensor, templates: torch.Tensor):
 def attention_at(run: StoredRun, number: int) -> np.ndarray:
     """What the four tokens attend to in frame `number` of a run: (4, side, side), each of sum 1.
 
-    Raises `UsageError` for the first frame, which was no input of the model."""
-    frame = run.frames[number]
+    Raises `UsageError` for the first frame, which was no input, and for one that is not there."""
+    frame = run.frames[checked_number(number, "the number of a frame", 0, len(run) - 1)]
     if frame.search is None:
         raise UsageError("the first frame's box was given: there is no attention", "choose a later frame")
     device = next(run.model.parameters()).device
