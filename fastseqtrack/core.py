@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'CHECKOUT', 'WEIGHTS', 'DEVICES', 'InputError', 'UsageError', 'checked_name', 'raises', 'checked_number',
            'check_fields', 'figures_dir', 'write_whole', 'write_json', 'same_file', 'check_output', 'check_outputs',
-           'seed_everything', 'resolve_device', 'device_label', 'commit', 'provenance', 'progress', 'show',
-           'html_table']
+           'seed_everything', 'resolve_device', 'device_label', 'commit', 'provenance', 'is_watched', 'progress',
+           'show', 'html_table']
 
 # %% ../nbs/00_core.ipynb #e8ea6c38
 import difflib
@@ -213,9 +213,15 @@ def provenance(command: str, device: str | torch.device = "cpu") -> dict:
                 torch=torch.__version__)
 
 # %% ../nbs/00_core.ipynb #c6026a5d
+def is_watched() -> bool:
+    "Whether somebody sees a progress bar: on a terminal, or in the kernel of a notebook."
+    ipython = sys.modules.get("IPython")
+    return sys.stderr.isatty() or hasattr(ipython.get_ipython() if ipython else None, "kernel")
+
+
 def progress(items: Iterable, what: str, total: int | None = None) -> Iterable:
-    "Iterate with a progress bar on a terminal; silently elsewhere."
-    return tqdm(items, desc=what, total=total, disable=not sys.stderr.isatty(), leave=False)
+    "Iterate with a progress bar on a terminal or in a notebook; silently elsewhere."
+    return tqdm(items, desc=what, total=total, disable=not is_watched(), leave=False)
 
 # %% ../nbs/00_core.ipynb #e5da7802
 def show(images: Iterable, titles: Iterable[str] = (), columns: int | None = None, size: float = 1.8):

@@ -30,7 +30,7 @@ def model_script(name: str) -> str:
 def pack(folder: Path, runtime: Path, name: str = "fastseqtrack_nano") -> None:
     "Write the page and what it needs into `folder`; `runtime` is onnxruntime-web's `dist`."
     folder.mkdir(parents=True, exist_ok=True)
-    for file in ("index.html", "page.js", "track.js"):
+    for file in ("index.html", "film.js", "page.js", "track.js"):
         shutil.copy(HERE / file, folder)
     shutil.copy(runtime / "ort.wasm.min.js", folder / "ort.js")
     glue, wasm = (runtime / f"ort-wasm-simd-threaded.{kind}" for kind in ("mjs", "wasm"))

@@ -59,31 +59,33 @@ class Video {
     if (time >= video.duration) return false;
     if (n !== this.shown) await this.seek(time);
     this.shown = n;
-    show(video, video.videoWidth, video.videoHeight);
+    show(video, video.videoWidth, video.videoHeight, await filmPixels(video));
     return true;
   }
 
-  // Go to a time, and wait until its frame is there. "seeked" alone can come while the frame before is still drawn.
+  // Go to a time, and wait until its frame is there: "seeked" can come while the frame before is still drawn.
   async seek(time) {
-    const video = this.video, sought = sleep({ target: video, type: "seeked" });
-    const presented = new Promise(done => {
-      const note = (_, frame) => {
-        if (Math.abs(frame.mediaTime - time) < 0.75 * this.step) done();
-        else video.requestVideoFrameCallback(note);
-      };
-      video.requestVideoFrameCallback(note);
-      setTimeout(done, 1000);  // a browser that presents nothing while the page is hidden
-    });
-    video.currentTime = time;
-    await Promise.all([sought, presented]);
+    const sought = sleep({ target: this.video, type: "seeked" });
+    this.video.currentTime = time;
+    await sought;
+    for (let tries = 0; tries < 500 && !this.shows(time); tries++) await new Promise(done => setTimeout(done, 10));
+  }
+
+  // Whether the frame of this time is drawn; where the browser does not say, it is believed.
+  shows(time) {
+    if (!window.VideoFrame) return true;
+    const frame = new VideoFrame(this.video), shown = frame.timestamp / 1e6;
+    frame.close();
+    return Math.abs(shown - time) < 0.75 * this.step;
   }
 }
 
-// Draw a frame and keep its pixels.
-function show(picture, width, height) {
+// Draw a frame and keep its pixels: those that are given, or what the canvas makes of it.
+function show(picture, width, height, pixels = null) {
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  pen.drawImage(picture, 0, 0);
-  page.picture = pen.getImageData(0, 0, width, height);
+  if (pixels) pen.putImageData(pixels, 0, 0);
+  else pen.drawImage(picture, 0, 0);
+  page.picture = pixels ?? pen.getImageData(0, 0, width, height);
 }
 
 function drawBox(box, color, label = "") {
