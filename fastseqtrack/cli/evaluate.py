@@ -97,7 +97,7 @@ RUNNING = ("batch", "device", "merge", "exit", "tau", "tau_mean", "update_interv
            "window", "peer_weights")
 GOES_WITH = dict.fromkeys(RUNNING, ("model",)) | dict(
     any_length=("results",), part=("results",), box_format=("results",), source=("server_report",),
-                                                      package=("model", "results"))
+    package=("model", "results"))
 
 
 def check_options(asked: dict) -> None:

@@ -34,7 +34,7 @@ from .common import Failure
 # %% ../../nbs/95_cli.gpu_job.ipynb #0fd953a4
 @dataclass
 class Job:
-    "What is asked of the job, and what it has found so far."
+    "The settings of the job, and what it has found so far."
     out: Path
     minutes: float = 9.0  # of everything together
     device: torch.device = torch.device("cpu")

@@ -73,8 +73,8 @@ def open_case(case: Case, device: torch.device, peer_weights=None):
 def timed(function) -> tuple[float, object]:
     "Milliseconds of a call, and what it returns."
     began = clock()
-    made = function()
-    return 1000 * (clock() - began), made
+    answer = function()
+    return 1000 * (clock() - began), answer
 
 
 def time_update(tracker, frame: np.ndarray) -> dict:

@@ -302,7 +302,7 @@ def _run_missing(entry: Entry, missing, path: Path, command: str,
                  options: RunOptions) -> tuple[dict, list[str]]:
     """Run sequences and append their records to the file; returns the records by name, and what failed and
     why."""
-    made, failed = {}, []
+    new, failed = {}, []
     with open(path, "a", encoding="utf-8") as file:
         for sequence, trace in progress(options.run(entry, missing), entry.name, len(missing)):
             try:
@@ -314,10 +314,10 @@ def _run_missing(entry: Entry, missing, path: Path, command: str,
                 failed.append(f"{sequence.name} ({type(error).__name__}: {reason})")
                 continue
             options.keep(record, trace)
-            made[sequence.name] = record
+            new[sequence.name] = record
             file.write(_line(record))
             file.flush()
-    return made, failed
+    return new, failed
 
 # %% ../../nbs/60_evaluation.records.ipynb #7d0c6ab9
 @contextmanager
@@ -416,12 +416,12 @@ def _run_all(entry, path, data, sequences, command, folder, options) -> dict[str
     kept = _valid_records(entry, path, data, sequences, folder, options)
     write_records(path, kept)
     missing = [sequence for sequence in sequences if sequence.name not in kept]
-    made, failed = _run_missing(entry, missing, path, command, options)
-    write_records(path, dict(sorted((kept | made).items())))
+    new, failed = _run_missing(entry, missing, path, command, options)
+    write_records(path, dict(sorted((kept | new).items())))
     _raise_failed(entry, failed, sequences)
     for file in share_files(path):
         file.unlink()
-    return {sequence.name: (kept | made)[sequence.name] for sequence in sequences}
+    return {sequence.name: (kept | new)[sequence.name] for sequence in sequences}
 
 
 def _run_share(entry, path, own, data, sequences, command, folder, options) -> dict[str, Record]:
@@ -431,9 +431,9 @@ def _run_share(entry, path, own, data, sequences, command, folder, options) -> d
     kept = _valid_records(entry, path, data, sequences, folder, options)
     write_records(own, {name: kept[name] for name in read_records(own) if name in kept})
     missing = [sequence for sequence in mine if sequence.name not in kept]
-    made, failed = _run_missing(entry, missing, own, command, options)
+    new, failed = _run_missing(entry, missing, own, command, options)
     _raise_failed(entry, failed, mine)
-    return {sequence.name: (kept | made)[sequence.name] for sequence in mine}
+    return {sequence.name: (kept | new)[sequence.name] for sequence in mine}
 
 # %% ../../nbs/60_evaluation.records.ipynb #e420785c
 def summarize(

@@ -40,7 +40,7 @@ def _trackingnet_entries(raw: RawResult) -> dict[str, str]:
 # %% ../../nbs/64_evaluation.submissions.ipynb #2e884f01
 @dataclass(frozen=True)
 class Server:
-    "What a server takes of a sequence, and the score that no answer of its goes without."
+    "The files that a server needs for a sequence, and the score that all of its answers contain."
     entries: Callable[[RawResult], dict[str, str]]  # names of files -> their text
     score: str
 
@@ -159,8 +159,9 @@ def take_report(task: Task, tracker: str, path, command: str, source: str | None
     if not all(0 <= unit * value <= 100 for value in scores.values()):
         raise InputError(f"{path}: scores must lie between 0 and 100 percent, not {scores}",
                          "give the JSON file that the server returned")
-    report = dict(tracker=check_tracker(tracker), data=task.key, protocol=rule,
-                  scores={key: round(unit * value, 4) for key, value in scores.items()}, source=source
-                  or f"the server's answer, {Path(path).name}") | provenance(command) | dict(device="server")
+    scores = {key: round(unit * value, 4) for key, value in scores.items()}
+    source = source or f"the server's answer, {Path(path).name}"
+    report = dict(tracker=check_tracker(tracker), data=task.key, protocol=rule, scores=scores, source=source)
+    report |= provenance(command) | dict(device="server")
     write_json(server_file(task.key, tracker, task.out), report)
     return report

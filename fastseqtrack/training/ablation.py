@@ -77,8 +77,8 @@ def train_variant(key: str, out, pairs: int = PAIRS, seed: int = 0, **how) -> Pa
     the weights. `how`: see `train`."""
     variant = VARIANTS[checked_name(key, VARIANTS, "variant of the ablation")]
     name = f"ablation_{key}" + (f"_s{seed}" if seed else "")
-    recipe, command = recipe_of(variant, pairs,
-                                seed), f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
+    recipe = recipe_of(variant, pairs, seed)
+    command = f"fastseqtrack train --ablation --only {key} --seed {seed} --out {out}"
     weights = train(name, Path(out) / name, config=variant.config, recipe=recipe, init_from=write_start(out),
                     command=command, **how)
     calibrate(weights, batches=validation_batches(fit_to_model(recipe, variant.config)))

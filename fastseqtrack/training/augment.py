@@ -44,12 +44,13 @@ class PairConfig:
     slots: int = 128
     # pair at which the synthetic world reaches its full difficulty; 0 is from the start
     full_difficulty_at: int = 0
-    easy: float = 0.2  # difficulty of its first pair: faint backgrounds let a blank network find the target
+    easy: float = 0.2  # difficulty of its first pair: before a faint background the target is easy to find
 
     def difficulty(self, index: int) -> float:
         "Difficulty of the synthetic world at pair `index`, in [0, 1]."
-        return min(1.0, self.easy
-                   + (1 - self.easy) * index / self.full_difficulty_at) if self.full_difficulty_at else 1.0
+        if not self.full_difficulty_at:
+            return 1.0
+        return min(1.0, self.easy + (1 - self.easy) * index / self.full_difficulty_at)
 
 # %% ../../nbs/41_training.augment.ipynb #f4e8c28c
 def jitter(box: np.ndarray, rng: np.random.Generator, center: float, scale: float) -> np.ndarray:

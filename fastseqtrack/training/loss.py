@@ -23,7 +23,7 @@ class LossConfig:
     "The weights of Equation 1, and its open points. Sections 3.3 and 4.1."
     ce: float = 1.0  # lambda_ce, section 4.1
     giou: float = 5.0  # lambda_iou, section 4.1; SeqTrack, the baseline, has 0
-    # Equation 1 starts at 1, yet Algorithm 1 also leaves at exit 0, which must learn its words somewhere
+    # Equation 1 starts at 1, yet Algorithm 1 also leaves at exit 0, which must be trained too
     first_exit: int = 0
     # over a box's words, as SeqTrack's code; "sum" is the paper's wording, and weighs words 4 times more
     reduction: str = "mean"
@@ -37,8 +37,8 @@ class LossConfig:
 
 # %% ../../nbs/40_training.loss.ipynb #15fd4408
 def target_words(logits: torch.Tensor, boxes: torch.Tensor, vocabulary: Vocabulary) -> torch.Tensor:
-    """The words that (..., B, 4 or 5, V) logits should have said for (B, 4) cxcywh boxes: (B, 4), or (B,
-    5) with `end` last."""
+    """The target words of (..., B, 4 or 5, V) logits for (B, 4) cxcywh boxes: (B, 4), or (B, 5) with `end`
+    last."""
     words = vocabulary.words(boxes)
     return words if logits.shape[-2] == 4 else F.pad(words, (0, 1), value=vocabulary.end)
 

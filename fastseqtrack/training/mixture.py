@@ -102,8 +102,10 @@ def time_loading(sequences, config: PairConfig = PairConfig(), count: int = 100,
     rng, spent = np.random.default_rng(seed), np.zeros(4)
     for _ in range(count):
         clock = [time.process_time()]
-        while not len(visible := visible_frames(sequence := sequences[rng.integers(len(sequences))])):
-            pass  # no frame with a target, as COCO's smallest objects: `Pairs` draws again too
+        visible = np.empty(0, int)
+        while not len(visible):  # no frame with a target, as COCO's smallest objects: `Pairs` draws again too
+            sequence = sequences[rng.integers(len(sequences))]
+            visible = visible_frames(sequence)
         drawn = draw_frames(visible, rng, config.max_gap)
         clock.append(time.process_time())
         frames, boxes = [sequence.frames[int(index)] for index in drawn], sequence.boxes[drawn]

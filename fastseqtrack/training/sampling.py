@@ -102,16 +102,18 @@ class Pairs(torch.utils.data.Dataset):
         rng, redrawn = np.random.default_rng((self.seed, index)), 0
         for attempt in range(100):
             sequence = self._sequence(rng, index, attempt)
-            if len(visible := visible_frames(sequence)):
-                try:
-                    images, box = cut_pair(sequence, visible, rng, self.config)
-                except InputError as error:
-                    warn_once(f"another sample is drawn: {error.cause}")
-                    redrawn += 1
-                    continue
-                if (box[2:] > 1 / self.config.search).all():
-                    return dict(search=images[2], templates=np.stack(images[:2]), box=box.astype(np.float32),
-                                redrawn=redrawn)
+            visible = visible_frames(sequence)
+            if not len(visible):
+                continue
+            try:
+                images, box = cut_pair(sequence, visible, rng, self.config)
+            except InputError as error:
+                warn_once(f"another sample is drawn: {error.cause}")
+                redrawn += 1
+                continue
+            if (box[2:] > 1 / self.config.search).all():
+                return dict(search=images[2], templates=np.stack(images[:2]), box=box.astype(np.float32),
+                            redrawn=redrawn)
         raise InputError(f"pair {index}: no visible target in 100 draws, {redrawn} of which met a bad file",
                          "check the training sequences")
 

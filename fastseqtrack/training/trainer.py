@@ -233,9 +233,9 @@ def fit_to_model(recipe: Recipe, config: ModelConfig) -> Recipe:
 
 
 def open_run(
-    config: ModelConfig, out: Path, recipe: Recipe, device: str | torch.device, init_from: str | Path
-             | None = None,
-    resume: bool = True, device_batch: int | None = None, bf16: bool | None = None,
+    config: ModelConfig, out: Path, recipe: Recipe, device: str | torch.device,
+    init_from: str | Path | None = None, resume: bool = True,
+    device_batch: int | None = None, bf16: bool | None = None,
 ) -> Run:
     "A new run, or the one that `out` holds. The crops take the sizes of the model."
     core.seed_everything(recipe.seed)
