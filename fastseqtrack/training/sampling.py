@@ -94,11 +94,9 @@ class Pairs(torch.utils.data.Dataset):
         return self.count
 
     def __getitem__(self, index: int) -> dict:
-        """search (H, W, 3), templates (T, h, w, 3), box (4,), redrawn: how many samples were given up for a
-        bad file.
+        """search (H, W, 3), templates (T, h, w, 3), box (4,), redrawn: samples given up for a bad file.
 
-        Draws again, up to 100 times, where a target cannot be seen or a file cannot be read; then raises
-        `InputError`."""
+        Draws again, up to 100 times, if no target is visible or a file is bad; then raises `InputError`."""
         rng, redrawn = np.random.default_rng((self.seed, index)), 0
         for attempt in range(100):
             sequence = self._sequence(rng, index, attempt)
