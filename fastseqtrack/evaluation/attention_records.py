@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['TOKENS', 'SEQUENCES', 'STEP', 'SHIFT', 'NEAR', 'SPAN', 'CELLS', 'CLIP', 'MODELS', 'LARGE', 'PICTURED', 'View',
-           'view_of', 'shifted_views', 'look_at', 'within', 'centre_of_mass', 'map_numbers', 'aligned', 'clip_sequence',
-           'clip_views', 'view_row', 'picture_record', 'attention_file', 'load_attention', 'attention_record',
-           'measure_attention']
+           'view_of', 'shifted_views', 'look_at', 'within', 'centre_of_mass', 'map_numbers', 'aligned', 'quarter_share',
+           'clip_sequence', 'clip_views', 'view_row', 'picture_record', 'picture_image', 'attention_file',
+           'load_attention', 'attention_record', 'measure_attention']
 
 # %% ../../nbs/67_evaluation.attention_records.ipynb #6275573c
 import json
@@ -22,7 +22,7 @@ from ..core import PACKAGE, InputError, progress, provenance, write_whole
 from ..crops import Crop, normalize
 from ..data.images import read_image
 from ..data.sequences import Sequence
-from ..data.synthetic import open_synthetic
+from ..data.synthetic import World, open_synthetic
 from ..tracking.stored import cross_attention
 from .clips import read_clip_boxes
 from .records import open_entry, records_dir
@@ -111,6 +111,16 @@ def aligned(maps: np.ndarray, target: np.ndarray) -> np.ndarray:
     outside = (across < 0) | (across > 1) | (down < 0) | (down > 1)
     return np.where(outside, np.nan, resampled)
 
+# %% ../../nbs/67_evaluation.attention_records.ipynb #67000012
+def quarter_share(mean) -> float:
+    "Of a mean map's (25, 25) attention inside the target, the share in its top-left quarter: 0 to 1."
+    steps = np.linspace(-SPAN, SPAN, CELLS)
+    def weights(high):  # of the steps from -0.5 to `high`; the two ends count half (trapezoidal rule)
+        ends = (steps == -0.5) | (steps == high)
+        return ((steps >= -0.5) & (steps <= high)) * np.where(ends, 0.5, 1.0)
+    quarter, target = (side @ np.asarray(mean, float) @ side for side in (weights(0.0), weights(0.5)))
+    return float(quarter / target) if target else float("nan")
+
 # %% ../../nbs/67_evaluation.attention_records.ipynb #aaca1415
 CLIP = PACKAGE / "clip"
 
@@ -148,6 +158,15 @@ def picture_record(view: View, maps: np.ndarray) -> dict:
     "What is needed to draw a view: its crop, the target, the maps."
     return dict(source=view.source, frame=view.frame, crop=astuple(view.crop),
                 target=_thousandths(view.target), maps=_thousandths(maps))
+
+# %% ../../nbs/67_evaluation.attention_records.ipynb #67000022
+def picture_image(picture: dict) -> np.ndarray:
+    "The crop of a recorded picture, cut anew from the test world or the clip."
+    if picture["source"] == "box.mp4":
+        frames = clip_sequence().frames
+    else:
+        frames = World("test").sequence(int(picture["source"].split("-")[1])).frames
+    return Crop(*picture["crop"]).cut(frames[picture["frame"]])
 
 # %% ../../nbs/67_evaluation.attention_records.ipynb #67000002
 def attention_file(name: str, folder=None) -> Path:

@@ -134,8 +134,10 @@ def full_depth_run(traces: dict[str, dict], names) -> dict:
     return dict(tau=MAX_SCORE, mean_exit=float(last)) | rounded | dict(sequences=rows)
 
 
-def load_exits(model: str, folder=None) -> tuple[dict, dict]:
-    "Traces by sequence, and the runs of `model` full depth last. Raises `InputError` where there are none."
+def load_exits(model: str, folder=None) -> tuple[dict, list[dict], dict]:
+    """Traces by sequence, the runs of `model` with full depth last, and the run of its own threshold.
+
+    Raises `InputError` where there are none."""
     home = records_dir(folder) / "exits"
     traces, path = read_lines(home / f"{model}.jsonl"), home / f"{model}-tau.json"
     if not traces or not path.is_file():
@@ -143,4 +145,5 @@ def load_exits(model: str, folder=None) -> tuple[dict, dict]:
                          "run `fastseqtrack reproduce --full`, which makes them")
     tracked = json.loads(path.read_text())
     full = full_depth_run(traces, list(tracked["runs"][0]["sequences"]))
-    return traces, tracked | dict(runs=[*tracked["runs"], full])
+    own = next(run for run in tracked["runs"] if run["tau"] == tracked["own"])
+    return traces, [*tracked["runs"], full], own

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SEQUENCES', 'FRAMES', 'SMALL_WORLD', 'ABLATION_WORLD', 'SMALL_TRACKERS', 'MEASUREMENTS', 'small_world', 'run_world',
            'measure_speed_once', 'measure_world', 'ablation_models', 'measure_ablation', 'where_trained',
-           'read_minutes', 'measure', 'describe_minutes', 'adopt', 'measure_all']
+           'measure_large', 'read_minutes', 'measure', 'describe_minutes', 'adopt', 'measure_all']
 
 # %% ../../nbs/69a_evaluation.measurements.ipynb #69a00004
 import json
@@ -18,7 +18,7 @@ from time import perf_counter
 from ..core import WEIGHTS, InputError, device_label, write_json
 from ..data.synthetic import open_synthetic
 from ..training.ablation import VARIANTS
-from .attention_records import measure_attention
+from .attention_records import LARGE, measure_attention
 from .batched import lockstep
 from .exit_records import measure_exits
 from .records import RunOptions, open_entry, records_dir, run_records
@@ -87,6 +87,13 @@ MEASUREMENTS = {  # name: (folder, device, command) -> what went wrong
     "exits": where_trained(measure_exits),
     "attention": where_trained(measure_attention),
 }
+
+# %% ../../nbs/69a_evaluation.measurements.ipynb #69a00012
+def measure_large(records: Path, weights, device, command: str, sequences=None) -> list[str]:
+    "Attention and exits of the paper's model, resumably; returns what went wrong."
+    options = dict(device=device, command=command, sequences=sequences, weights=weights)
+    problems = measure_attention(records, models=[LARGE], **options)
+    return problems + measure_exits(records, model=LARGE, **options)
 
 # %% ../../nbs/69a_evaluation.measurements.ipynb #215677c1
 def read_minutes(folder=None) -> dict[str, dict]:

@@ -6,7 +6,7 @@
 __all__ = ['Entry', 'digest_of', 'check_tracker', 'open_entry', 'Truth', 'truth_of', 'truth_digest', 'Record', 'result_of',
            'is_scored', 'score_record', 'record_of', 'records_dir', 'records_file', 'write_records', 'read_lines',
            'read_records', 'read_truths', 'one_by_one', 'RunOptions', 'only_run', 'share_files', 'run_records',
-           'summarize', 'Reliability', 'reliability']
+           'speed_of', 'summarize', 'Reliability', 'reliability', 'valid_runs', 'complete_runs']
 
 # %% ../../nbs/60_evaluation.records.ipynb #d50734b3
 import hashlib
@@ -436,6 +436,13 @@ def _run_share(entry, path, own, data, sequences, command, folder, options) -> d
     return {sequence.name: (kept | new)[sequence.name] for sequence in mine}
 
 # %% ../../nbs/60_evaluation.records.ipynb #e420785c
+def speed_of(records: Iterable[Record]) -> float:
+    "Frames per second inside `update`, over all these records."
+    pairs = [(record.frames - 1, record.seconds) for record in records]
+    updates, seconds = map(sum, zip(*pairs))
+    return updates / seconds
+
+
 def summarize(
     records: Mapping[str, Record], truths: Mapping[str, Truth], protocol: str | None = None
 ) -> dict:
@@ -454,11 +461,9 @@ def summarize(
         raise UsageError(f"records of {len(protocols)} protocols: {names}", "name the protocol")
     results = [result_of(record, truths[name]) for name, record in records.items()]
     scores = evaluate(protocols.pop(), results).scores
-    updates = sum(record.frames - 1 for record in records.values())
-    seconds = sum(record.seconds for record in records.values())
     exits = [layer for record in records.values() for layer in record.exits or ()]
     mean_exit = float(np.mean(exits)) if exits else None
-    return scores | dict(fps=updates / seconds, mean_exit=mean_exit, sequences=len(records))
+    return scores | dict(fps=speed_of(records.values()), mean_exit=mean_exit, sequences=len(records))
 
 # %% ../../nbs/60_evaluation.records.ipynb #a2db3d7a
 @dataclass(frozen=True)
@@ -483,3 +488,19 @@ def reliability(records: Mapping[str, Record], truths: Mapping[str, Truth]) -> R
     def share(values):
         return float(values.mean()) if len(values) else float("nan")
     return Reliability(len(ok), share(ok), share(right[ok]), share(~right[~ok]))
+
+# %% ../../nbs/60_evaluation.records.ipynb #60000002
+def valid_runs(data: str, folder=None) -> tuple[dict[str, dict[str, Record]], dict[str, Truth]]:
+    "Records by tracker and sequence that fit the truth of a data set in a folder of records; and the truth."
+    home = records_file(data, "truth", folder).parent
+    truths = read_truths(home / "truth.jsonl")
+    digests = {name: truth_digest(truth) for name, truth in truths.items()}
+    runs = {path.stem: read_records(path) for path in sorted(home.glob("*.jsonl")) if path.stem != "truth"}
+    return {tracker: {name: record for name, record in run.items() if record.truth == digests.get(name, "")}
+            for tracker, run in runs.items()}, truths
+
+
+def complete_runs(data: str, folder=None) -> tuple[dict[str, dict[str, Record]], dict[str, Truth]]:
+    "As `valid_runs`, of the trackers that have a record of every sequence."
+    runs, truths = valid_runs(data, folder)
+    return {tracker: run for tracker, run in runs.items() if run and run.keys() == truths.keys()}, truths

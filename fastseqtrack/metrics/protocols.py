@@ -14,8 +14,8 @@ import numpy as np
 from ..boxes import iou
 from ..core import UsageError
 from .ope import RULES, evaluate_ope
-from .results import Evaluation, SequenceResult, hold, lag, static
-from .toolkits import evaluate_got10k, evaluate_trackingnet
+from .results import Evaluation, SequenceResult, hold, lag, static, success_curve
+from .toolkits import GOT10K_THRESHOLDS, evaluate_got10k, evaluate_trackingnet
 
 # %% ../../nbs/53_metrics.protocols.ipynb #3ea10002
 def evaluate_mean_iou(results: list[SequenceResult]) -> Evaluation:
@@ -24,7 +24,7 @@ def evaluate_mean_iou(results: list[SequenceResult]) -> Evaluation:
 
     The first frame and frames marked absent are left out; a sequence without any other frame counts as
     NaN."""
-    sequences = {}
+    sequences, curves = {}, []
     for result in results:
         counted = np.ones(len(result.gt), bool) if result.absent is None else ~result.absent
         counted[0] = False  # its box is given
@@ -32,9 +32,11 @@ def evaluate_mean_iou(results: list[SequenceResult]) -> Evaluation:
         overlaps = iou(result.pred[: len(counted)][counted[: len(result.pred)]], result.gt[counted])
         means = (overlaps.mean(), (overlaps > 0.5).mean()) if len(overlaps) else (np.nan, np.nan)
         sequences[result.name] = dict(iou=float(100 * means[0]), success50=float(100 * means[1]))
+        curves += [100 * success_curve(overlaps, GOT10K_THRESHOLDS)] if len(overlaps) else []
     scores = {key: float(np.nanmean([own[key] for own in sequences.values()]))
               for key in ("iou", "success50")}
-    return Evaluation("mean-iou", scores, {}, sequences)
+    curve = np.mean(curves, 0) if curves else np.full(len(GOT10K_THRESHOLDS), np.nan)
+    return Evaluation("mean-iou", scores, dict(success=(GOT10K_THRESHOLDS, curve)), sequences)
 
 # %% ../../nbs/53_metrics.protocols.ipynb #096b95f3
 _all_ = ["Evaluation", "SequenceResult", "hold", "lag", "static"]  # also found here, beside `evaluate`

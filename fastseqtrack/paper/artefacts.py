@@ -107,13 +107,10 @@ def write_gallery(out, evidence: Evidence) -> Drawn:
     "Write README.md, the page of all artefacts that are there, into `out`."
     shown = {name: one for name, one in ARTEFACTS.items() if one.title
              and (Path(out) / f"{name}.csv").is_file()}
-    intro = ("Drawn from the records in [records/](records) by `make figures`. What was not measured is\n"
-             "blank, with the reason. [manifest.json](manifest.json) says of each artefact by which "
-             "command,\n"
-             "on which device and when it was measured. Every number of ours has its data beside it.\n")
     sections = [_section(Path(out), name, artefact) for name, artefact in shown.items()]
-    page = write_whole(Path(out) / "README.md", "\n".join(["# What has been reproduced\n", intro, *sections]))
-    return Drawn([page], tables.sources_of(evidence.records) + evidence.speed)
+    page = tables.page_of("What has been reproduced", tables.PAGES["gallery"]["intro"], *sections)
+    path = write_whole(Path(out) / "README.md", page)
+    return Drawn([path], tables.sources_of(evidence.records) + evidence.speed)
 
 
 ARTEFACTS["gallery"] = Artefact("85_paper.artefacts", write_gallery, ("speed", "world"))

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['TABLE2', 'MODULES', 'SPEED', 'ACCURACY', 'BASES', 'SCORE_TOLERANCE', 'SPEED_TOLERANCE', 'PRESETS', 'GAINS_WAIT',
-           'COLUMNS', 'RECOMPUTED', 'NUMBER_WORDS', 'SHORT', 'HEADS', 'CLAIMS_NOTE', 'compared', 'count_verdict',
-           'speed_verdict', 'score_verdict', 'number_verdict', 'ledger_row', 'all_numbers', 'number_rows', 'claim_rows',
-           'claims_data', 'claims_summary', 'write_claims']
+           'COLUMNS', 'RECOMPUTED', 'NUMBER_WORDS', 'SHORT', 'HEADS', 'compared', 'count_verdict', 'speed_verdict',
+           'score_verdict', 'number_verdict', 'ledger_row', 'all_numbers', 'number_rows', 'claim_rows', 'claims_data',
+           'claims_summary', 'write_claims']
 
 # %% ../../nbs/84_paper.claims.ipynb #6251644d
 from collections import Counter
@@ -174,10 +174,6 @@ def claims_summary(data: pd.DataFrame | Path | None = None) -> str:
 # %% ../../nbs/84_paper.claims.ipynb #1dae93db
 HEADS = dict(where="Where", what="What the paper says", status="Status", ours="Ours",
              small_scale="Small scale", basis="Judged on", note="Note")
-CLAIMS_NOTE = """\
-A small-scale finding (models of about two million parameters, synthetic video) never stands in the column \
-of the paper's scale. Claims on "printed cells" are held against the paper's own Table 2. The lines drawn \
-(what counts as about, as nothing lost) stand in chapter paper.verdicts."""
 
 
 def write_claims(out, evidence: Evidence) -> Drawn:
@@ -187,6 +183,7 @@ def write_claims(out, evidence: Evidence) -> Drawn:
     waiting = Counter(data.note[(data.kind == "number") & (data.status == NEEDS)])
     reasons = "\n".join(f"- {count}: {note}" for note, count in waiting.most_common())
     page = tables.page_of("Claims", claims_summary(data), "## Claims of the text",
-                          tables.markdown_table(claims), CLAIMS_NOTE, "## Numbers that wait", reasons)
+                          tables.markdown_table(claims), tables.PAGES["claims"]["note"],
+                          "## Numbers that wait", reasons)
     files = tables.write_table(out, "claims", data[COLUMNS], page)
     return Drawn(files, [source for sources in data.sources for source in sources])

@@ -24,7 +24,7 @@ from ..evaluation.measurements import SMALL_TRACKERS
 from ..evaluation.records import Record, Truth, result_of
 from ..metrics.protocols import evaluate
 from ..tracking.base import EXIT_COLORS, GIVEN
-from .tables import Drawn, Evidence, sources_of, write_csv
+from .tables import Drawn, Evidence, no_records, sources_of, write_csv
 
 # %% ../../nbs/75_paper.figures.ipynb #e246a2dc
 COLUMN, PAGE = 3.4, 7.0  # inches: one column, both columns
@@ -126,8 +126,7 @@ def typical(records: dict[str, Record]) -> str:
     scores = {name: record.accuracy["ao"] for name, record in records.items()}
     scored = {name: ao for name, ao in scores.items() if ao is not None}
     if not scored:
-        raise InputError("there is no record to draw from",
-                         "run `fastseqtrack reproduce --full`, which makes them")
+        raise no_records("a tracked sequence")
     kinds = {name: len(set(records[name].exits or ())) for name in scored}
     middle = float(np.median([*scored.values()]))
     varied = [name for name in scored if kinds[name] == max(kinds.values())]
@@ -149,15 +148,14 @@ def write_filmstrip(out, evidence: Evidence) -> Drawn:
     return Drawn(save_figure(out, figure, "filmstrip", data), sources_of({SMALL_TRACKERS[0]: records}))
 
 # %% ../../nbs/75_paper.figures.ipynb #2695cfc7
-def success_data(records: dict, truths: dict) -> pd.DataFrame:
-    "Success (percent) by threshold, a column per tracker with records, ranked by AO; scores are in `attrs`."
-    scored = {tracker: evaluate("got10k-toolkit",
-                                [result_of(record, truths[name]) for name, record in run.items()])
+def success_data(records: dict, truths: dict, protocol="got10k-toolkit", score="ao") -> pd.DataFrame:
+    "Success (percent) by threshold, a column per tracker with records, ranked by a score, see `attrs`."
+    scored = {tracker: evaluate(protocol, [result_of(run[name], truths[name]) for name in run])
               for tracker, run in records.items() if run}
-    ranked = dict(sorted(scored.items(), key=lambda item: -item[1].scores["ao"]))
+    ranked = dict(sorted(scored.items(), key=lambda item: -item[1].scores[score]))
     curves = {tracker: evaluation.curves["success"][1].round(3) for tracker, evaluation in ranked.items()}
     data = pd.DataFrame({"threshold": np.linspace(0, 1, 101).round(2)} | curves)
-    data.attrs = {tracker: evaluation.scores["ao"] for tracker, evaluation in ranked.items()}
+    data.attrs = {tracker: evaluation.scores[score] for tracker, evaluation in ranked.items()}
     return data
 
 
@@ -179,7 +177,7 @@ def success_figure(data: pd.DataFrame, title: str, measure: str = "AO"):
 def write_success(out, evidence: Evidence) -> Drawn:
     "Write success.csv, .svg and .png of the test world into `out`. Raises `InputError` without records."
     if not any(evidence.records.values()):
-        raise InputError("there are no tracking records to draw", "run `fastseqtrack reproduce --full`")
+        raise no_records("the test world")
     data = success_data(evidence.records, evidence.truths)
     figure = success_figure(data, "synthetic test world (small scale)")
     return Drawn(save_figure(out, figure, "success", data), sources_of(evidence.records))
