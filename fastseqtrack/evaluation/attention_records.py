@@ -25,7 +25,8 @@ from ..data.sequences import Sequence
 from ..data.synthetic import World, open_synthetic
 from ..tracking.stored import cross_attention
 from .clips import read_clip_boxes
-from .records import open_entry, records_dir
+from .entries import open_entry
+from .record_files import records_dir
 
 # %% ../../nbs/67_evaluation.attention_records.ipynb #66f0573e
 TOKENS = ("x", "y", "w", "h")

@@ -19,7 +19,7 @@ from ..data.sequences import Sequence
 from ..tracking.base import TrackResult
 from ..tracking.opencv import trace_of
 from ..tracking.tracker import Target, TrackingLoop
-from .records import Entry
+from .entries import Entry
 
 # %% ../../nbs/62_evaluation.batched.ipynb #74d12868
 @dataclass(eq=False)

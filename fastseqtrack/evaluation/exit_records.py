@@ -20,8 +20,9 @@ from ..data.synthetic import open_synthetic
 from ..models.exits import MAX_SCORE
 from ..tracking.stored import Recorder, as_results
 from ..training.calibrate import sweep
-from . import records as runs_of
-from .records import Entry, open_entry, read_lines, records_dir, truth_digest, truth_of
+from .entries import Entry, open_entry
+from .record_files import read_lines, records_dir, truth_digest, truth_of, write_records  # noqa: E501
+from .records import run_records, summarize
 
 # %% ../../nbs/68_evaluation.exit_records.ipynb #5dc516c2
 def trace(tracker, sequence) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +62,7 @@ def measure_traces(model: str, sequences, folder=None, device="cpu", command="",
     missing = [sequence for sequence in sequences if sequence.name not in kept]
     for sequence in progress(missing, f"{model}, every exit"):
         kept[sequence.name] = trace_record(entry, sequence, command)
-        runs_of.write_records(path, kept)
+        write_records(path, kept)
     return kept
 
 # %% ../../nbs/68_evaluation.exit_records.ipynb #4c5edb0f
@@ -91,8 +92,8 @@ def tau_run(entry: Entry, tau: float, sequences, folder, command: str, known=())
         if run["version"] == entry.version and list(run["sequences"]) == names:
             return run
     part, depth = replace(entry, name=f"tau-{tau:g}"), entry.tracker.config.decoder.depth
-    records = runs_of.run_records(part, entry.name, sequences, command, folder)
-    scores = runs_of.summarize(records, {sequence.name: truth_of(sequence) for sequence in sequences})
+    records = run_records(part, entry.name, sequences, command, folder)
+    scores = summarize(records, {sequence.name: truth_of(sequence) for sequence in sequences})
     numbers = {key: round(scores[key], 3) for key in ("ao", "sr50", "sr75", "mean_exit")}
     rows = {name: [record.accuracy["ao"],
                    *(record.exit_histogram.get(str(layer), 0) for layer in range(depth + 1))]

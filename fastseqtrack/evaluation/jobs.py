@@ -20,8 +20,9 @@ from ..data.layouts import data_root, layout
 from ..models.checkpoints import CARD_SETTINGS, open_model
 from ..models.networks import ModelConfig
 from ..models.presets import preset, settings
+from .entries import Entry, digest_of, open_entry
 from .measurements import small_world
-from .records import Entry, digest_of, open_entry, read_records, records_file
+from .record_files import read_records, records_file
 from .result_files import check_names
 from .runner import Task, run_task
 from .submissions import server_file, write_package

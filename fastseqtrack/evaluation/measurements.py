@@ -20,8 +20,10 @@ from ..data.synthetic import open_synthetic
 from ..training.ablation import VARIANTS
 from .attention_records import LARGE, measure_attention
 from .batched import lockstep
+from .entries import open_entry
 from .exit_records import measure_exits
-from .records import RunOptions, open_entry, records_dir, run_records
+from .record_files import records_dir
+from .records import RunOptions, run_records
 from .speed_records import SPEEDS, merge_list, read_list
 
 # %% ../../nbs/69a_evaluation.measurements.ipynb #08283c95

@@ -22,7 +22,9 @@ from ..data.layouts import layout
 from ..data.sequences import Sequence
 from ..metrics.protocols import PROTOCOLS, Evaluation, SequenceResult, evaluate
 from .batched import lockstep
-from .records import Entry, Record, RunOptions, is_scored, one_by_one, read_truths, records_file, run_records, summarize  # noqa: E501
+from .entries import Entry
+from .record_files import Record, is_scored, read_truths, records_file
+from .records import RunOptions, one_by_one, run_records, summarize  # noqa: E501
 from .result_files import RawResult, box_lines, check_names, first_row_faults, read_all_raw, read_rows, write_raw  # noqa: E501
 
 # %% ../../nbs/63_evaluation.runner.ipynb #9929366c

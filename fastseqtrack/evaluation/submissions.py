@@ -18,7 +18,8 @@ import numpy as np
 
 from ..core import InputError, UsageError, provenance, write_json, write_whole
 from ..data.datasets import find_split, parse_data
-from .records import check_tracker, records_file
+from .entries import check_tracker
+from .record_files import records_file
 from .result_files import RawResult, box_lines, read_all_raw
 from .runner import Task
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..core import InputError
 from ..data.layouts import LAYOUTS, Layout, names_in
-from .records import read_records, read_truths, records_file, summarize
+from .record_files import read_records, read_truths, records_file
+from .records import summarize
 from .submissions import server_file
 
 # %% ../../nbs/69b_evaluation.test_sets.ipynb #99821ab2

@@ -18,7 +18,7 @@ from scipy.stats import mannwhitneyu, spearmanr
 
 from ..evaluation.attention_records import LARGE
 from ..evaluation.exit_records import MODEL, load_exits, pool_frames
-from ..evaluation.records import records_dir
+from ..evaluation.record_files import records_dir
 from ..metrics.bootstrap import pooled_interval
 from ..training.calibrate import sweep
 from .figure3 import ATTRIBUTES

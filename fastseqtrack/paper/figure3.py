@@ -14,7 +14,8 @@ import seaborn as sns
 
 from ..data.layouts import ATTRIBUTE_NAMES, LAYOUTS
 from ..evaluation.measurements import SMALL_WORLD
-from ..evaluation.records import complete_runs, result_of
+from ..evaluation.record_files import result_of
+from ..evaluation.records import complete_runs
 from ..evaluation.test_sets import BENCHMARKS
 from ..metrics.bootstrap import mean_interval
 from ..metrics.protocols import by_attribute

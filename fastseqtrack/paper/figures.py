@@ -21,7 +21,7 @@ from ..boxes import iou
 from ..core import InputError, write_whole
 from ..data.synthetic import open_synthetic
 from ..evaluation.measurements import SMALL_TRACKERS
-from ..evaluation.records import Record, Truth, result_of
+from ..evaluation.record_files import Record, Truth, result_of
 from ..metrics.protocols import evaluate
 from ..tracking.base import EXIT_COLORS, GIVEN
 from .tables import Drawn, Evidence, no_records, sources_of, write_csv

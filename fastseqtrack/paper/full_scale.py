@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..core import figures_dir, resolve_device
 from ..evaluation.attention_records import LARGE
+from ..evaluation.entries import open_entry
 from ..evaluation.jobs import WANTED, describe, pace, plan, run_jobs, weights_fault
 from ..evaluation.measurements import FRAMES, SEQUENCES, measure_large
-from ..evaluation.records import open_entry
 from ..evaluation.speed_records import SPEEDS, untimed
 from ..models.presets import preset
 from .artefacts import choose, render

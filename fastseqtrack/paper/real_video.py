@@ -14,7 +14,8 @@ import seaborn as sns
 
 from ..boxes import iou
 from ..evaluation.attention_records import load_attention
-from ..evaluation.records import complete_runs, reliability, result_of, speed_of
+from ..evaluation.record_files import result_of
+from ..evaluation.records import complete_runs, reliability, speed_of
 from ..metrics.protocols import evaluate
 from .figure4 import figure4, figure4_data
 from . import figures, tables

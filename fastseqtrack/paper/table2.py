@@ -9,7 +9,7 @@ __all__ = ['COLUMNS2', 'HEADS2', 'TITLES2', 'paper_rows', 'real_scores', 'real_r
 # %% ../../nbs/73_paper.table2.ipynb #36fbf85d
 import pandas as pd
 
-from ..evaluation.records import records_file, result_of
+from ..evaluation.record_files import records_file, result_of
 from ..evaluation.speed_records import best_speed
 from ..evaluation.test_sets import BENCHMARKS, GOT10K_SCORES, OPE_SCORES, Score, benchmark_score
 from ..metrics.protocols import evaluate

@@ -14,7 +14,8 @@ import pandas as pd
 
 from ..core import WEIGHTS
 from ..evaluation.measurements import ABLATION_WORLD
-from ..evaluation.records import result_of, valid_runs
+from ..evaluation.record_files import result_of
+from ..evaluation.records import valid_runs
 from ..metrics.bootstrap import DRAWS, LEVEL, draws, gain, pooled, sums_of
 from ..metrics.toolkits import got10k_overlaps
 from ..models.checkpoints import read_card

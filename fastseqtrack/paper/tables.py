@@ -14,7 +14,8 @@ import pandas as pd
 
 from ..core import InputError, write_whole
 from ..evaluation.measurements import SMALL_TRACKERS, SMALL_WORLD
-from ..evaluation.records import read_records, read_truths, records_dir, records_file, summarize
+from ..evaluation.record_files import read_records, read_truths, records_dir, records_file
+from ..evaluation.records import summarize
 from ..evaluation.speed_records import read_list
 from .numbers import printed_texts
 
