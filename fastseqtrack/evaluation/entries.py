@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..core import WEIGHTS, UsageError
 from ..models.exits import ScoreAbove
+from ..tracking import opencv  # noqa: F401  (registers OpenCV's trackers)
 from ..tracking.base import TRACKERS
 from ..tracking.tracker import Tracker
 
