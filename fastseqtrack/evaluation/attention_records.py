@@ -175,11 +175,11 @@ def attention_file(name: str, folder=None) -> Path:
     return records_dir(folder) / "attention" / f"{name}.json"
 
 
-def load_attention(folder=None) -> list[dict]:
-    "The records that are there, those of `MODELS` first, in their order."
+def load_attention(folder=None, models=None) -> list[dict]:
+    "The records that are there, those of `MODELS` first, in their order; or those of some models only."
     paths = attention_file("x", folder).parent.glob("*.json")
     first = sorted(paths, key=lambda path: (path.stem not in MODELS, path.stem))
-    return [json.loads(path.read_text()) for path in first]
+    return [json.loads(path.read_text()) for path in first if models is None or path.stem in models]
 
 # %% ../../nbs/67_evaluation.attention_records.ipynb #79cbed03
 def attention_record(entry, sequences, command: str = "", pictured=PICTURED) -> dict:

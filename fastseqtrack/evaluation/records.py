@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['one_by_one', 'RunOptions', 'only_run', 'share_files', 'run_records', 'speed_of', 'summarize', 'Reliability',
-           'reliability', 'valid_runs', 'complete_runs', 'Entry', 'open_entry', 'read_lines', 'read_records']
+           'reliability', 'score_groups', 'valid_runs', 'complete_runs', 'Entry', 'open_entry', 'read_lines',
+           'read_records']
 
 # %% ../../nbs/60b_evaluation.records.ipynb #d50734b3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from filelock import FileLock, Timeout
 
 from ..boxes import iou
@@ -245,6 +247,20 @@ def reliability(records: Mapping[str, Record], truths: Mapping[str, Truth]) -> R
     def share(values):
         return float(values.mean()) if len(values) else float("nan")
     return Reliability(len(ok), share(ok), share(right[ok]), share(~right[~ok]))
+
+# %% ../../nbs/60b_evaluation.records.ipynb #60000012
+def score_groups(records: dict[str, Record], truths: dict[str, Truth], groups: int = 10) -> pd.DataFrame:
+    "Updates grouped by score: its mean, the share of IoU > 0.5 and of `ok` (percent), and how many frames."
+    parts = []
+    for name, record in records.items():
+        overlap = iou(record.boxes, truths[name].boxes)[1:]
+        part = pd.DataFrame(dict(score=record.scores, right=overlap > 0.5, ok=record.ok, frames=1))
+        parts.append(part[~np.isnan(overlap)])
+    rows = pd.concat(parts, ignore_index=True)
+    rows["group"] = np.ceil(rows.score.rank(method="first", pct=True) * groups).astype(int)
+    mean = rows.groupby("group").agg(dict(score="mean", right="mean", ok="mean", frames="sum"))
+    mean[["right", "ok"]] *= 100
+    return mean.round(2).reset_index()
 
 # %% ../../nbs/60b_evaluation.records.ipynb #60000002
 def valid_runs(data: str, folder=None) -> tuple[dict[str, dict[str, Record]], dict[str, Truth]]:

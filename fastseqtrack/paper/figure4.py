@@ -135,9 +135,7 @@ def figure4(records: list[dict]):
 # %% ../../nbs/78_paper.figure4.ipynb #f2a4a22f
 def figure4_records(folder=None) -> list[dict]:
     "The records behind the figure: of the paper's model if measured, else of the small ones."
-    records = load_attention(folder)
-    large = [record for record in records if record["model"] == LARGE]
-    return large or [record for record in records if record["model"] in MODELS]
+    return load_attention(folder, [LARGE]) or load_attention(folder, MODELS)
 
 
 def write_figure4(out, evidence: Evidence) -> Drawn:

@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from ..boxes import iou
 from ..evaluation.attention_records import load_attention
 from ..evaluation.record_files import result_of
-from ..evaluation.records import complete_runs, reliability, speed_of
+from ..evaluation.records import complete_runs, reliability, score_groups, speed_of
 from ..metrics.protocols import evaluate
 from .figure4 import figure4, figure4_data
 from . import figures, tables
@@ -44,23 +43,12 @@ OURS = "fastseqtrack_nano"  # the model that ships for real video
 
 
 def score_data(folder=None, tracker: str = OURS, groups: int = 10) -> pd.DataFrame:
-    "Per set and group of updates by score: mean score, share of IoU > 0.5 and of `ok` (percent), frames."
-    parts = []
-    for data in REAL_SETS:
-        records, truths = complete_runs(data, folder)
-        for record in records.get(tracker, {}).values():
-            overlap = iou(record.boxes, truths[record.sequence].boxes)[1:]
-            seen = ~np.isnan(overlap)
-            frame = pd.DataFrame(dict(score=record.scores, right=overlap > 0.5, ok=record.ok))[seen]
-            parts.append(frame.assign(data=data, frames=1))
-    if not parts:
-        return pd.DataFrame(columns=["data", "group", "score", "right", "ok", "frames"])
-    rows = pd.concat(parts)
-    ranks = rows.groupby("data").score.rank(method="first", pct=True)
-    rows["group"] = np.ceil(ranks * groups).astype(int)
-    mean = rows.groupby(["data", "group"]).agg(dict(score="mean", right="mean", ok="mean", frames="sum"))
-    mean[["right", "ok"]] *= 100
-    return mean.round(2).reset_index()
+    "The `score_groups` of a tracker on each set."
+    runs = {data: complete_runs(data, folder) for data in REAL_SETS}
+    parts = [score_groups(records[tracker], truths, groups).assign(data=data)
+             for data, (records, truths) in runs.items() if tracker in records]
+    columns = ["data", "group", "score", "right", "ok", "frames"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
 
 # %% ../../nbs/79_paper.real_video.ipynb #79aa0007
 def score_figure(data: pd.DataFrame):
@@ -115,8 +103,7 @@ def exit_figure(data: pd.DataFrame):
 # %% ../../nbs/79_paper.real_video.ipynb #79bb0002
 def attention_of(folder=None, tracker: str = OURS) -> list[dict]:
     "The record of a tracker's attention with three of its pictures, in a list; empty if it was not recorded."
-    return [record | dict(pictures=record["pictures"][:3]) for record in load_attention(folder)
-            if record["model"] == tracker]
+    return [record | dict(pictures=record["pictures"][:3]) for record in load_attention(folder, [tracker])]
 
 # %% ../../nbs/79_paper.real_video.ipynb #79000016
 TEXTS = tables.PAGES["real_video"]

@@ -86,8 +86,7 @@ def speed_ratio(speed: list[dict]) -> float | None:
 def compare(recorded: Evidence, anew: Evidence) -> list[Check]:
     "All checks of records against a second measurement: world, scores, speed."
     old, new = speed_ratio(recorded.speed), speed_ratio(anew.speed)
-    what = "speed ratio FastSeqTrack / SeqTrack at full depth"
-    speed = close(what, old, new, RATIO_TOLERANCE * (old or 0))
+    speed = close("speed ratio FastSeqTrack / SeqTrack at full depth", old, new, RATIO_TOLERANCE * (old or 0))
     return [check_world(recorded, anew), *check_scores(recorded, anew), speed]
 
 # %% ../../nbs/86_paper.reproduce.ipynb #fa837fc7
