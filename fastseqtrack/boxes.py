@@ -127,7 +127,10 @@ def clip_box(box, height: int, width: int, margin: int = 10):
 # %% ../nbs/01_boxes.ipynb #09114c39
 def canvas_of(image) -> np.ndarray:
     "A copy to draw on. Raises `UsageError` unless the image is uint8, (H, W) or (H, W, 1, 3 or 4)."
-    canvas = np.array(image, order="C")
+    try:
+        canvas = np.array(image, order="C")
+    except Exception:  # ragged lists, tensors without values: each library has errors of its own
+        canvas = np.empty(0)
     is_image = canvas.ndim == 2 or canvas.ndim == 3 and canvas.shape[2] in (1, 3, 4)
     if canvas.dtype != np.uint8 or not is_image or not canvas.size:
         raise UsageError(f"one cannot draw on {canvas.dtype} of shape {canvas.shape}",

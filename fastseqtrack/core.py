@@ -93,17 +93,20 @@ def figures_dir() -> Path:
 # %% ../nbs/00_core.ipynb #8ecc0d08
 def write_whole(path, data: bytes | str) -> Path:
     "Write `data` to `path` in one step: a reader sees the old file or the new one, never a part."
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path, partial = Path(path), None
     raw = data.encode() if isinstance(data, str) else data
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(raw)
         os.chmod(partial, 0o644)
         os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
+    except BaseException as error:
+        if partial is not None:
+            os.unlink(partial)
+        if isinstance(error, OSError):  # the name that was asked for, not the temporary one
+            error.filename = str(path)
         raise
     return path
 
@@ -125,7 +128,8 @@ def check_output(option: str, path: Path, inputs: list[Path]) -> None:
     "Raise `UsageError` unless `path` names a regular file, or none yet, and none of the `inputs`."
     if str(path) in ("", ".", "-"):
         raise UsageError(f"{option} names no file", "give a file name; is a shell variable unset?")
-    if path.exists() and not path.is_file():
+    is_device = os.path.dirname(os.path.abspath(path)) in ("/dev", "/dev/fd", "/proc/self/fd")
+    if is_device or path.exists() and not path.is_file():  # /dev/stdout may lead to a regular file
         raise UsageError(f"{option} {path} is no regular file", "give the name of a file")
     is_picture = (mimetypes.guess_type(path.name)[0] or "").startswith("image/")
     for given in inputs:

@@ -11,6 +11,7 @@ import errno
 import math
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,7 @@ DISK_FIXES = {
     errno.ENOSPC: "make room on the disk, then run the command again",
     errno.ENAMETOOLONG: "choose a shorter name",
     errno.ENOTDIR: "choose a folder: a part of this path is a file",
+    errno.EEXIST: "choose a folder: a part of this path is a file",
     errno.EISDIR: "give the name of a file: this is a folder",
     errno.ELOOP: "choose another name: this link leads to itself",
     errno.EDQUOT: "make room in your quota, then run the command again",
@@ -49,12 +51,12 @@ class Failure(click.ClickException):
         super().__init__(text)
         self.exit_code = getattr(error, "exit_code", 1)
 
-# %% ../../nbs/90_cli.common.ipynb #19864919
+# %% ../../nbs/90_cli.common.ipynb #aac23736
 def print_warning(message, *rest) -> None:
     "A warning as one line on stderr."
     click.echo(f"Warning: {message}", err=True)
 
-
+# %% ../../nbs/90_cli.common.ipynb #19864919
 class Program(click.Group):
     "Commands by name, each a module of `fastseqtrack.cli` loaded when needed; errors become messages."
 
@@ -84,6 +86,8 @@ class Program(click.Group):
         "Run a command. An `InputError` is recognised by its `fix`: to import the class would load PyTorch."
         os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        if hasattr(sys.stdout, "reconfigure"):  # a file name need not be text that can be printed
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = print_warning

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['BOX_FIX', 'follow_for', 'write_run', 'summary', 'as_line', 'open_lines', 'write_first_frame', 'can_select',
-           'select_box', 'output_options', 'check_targets', 'track']
+           'select_box', 'output_options', 'check_targets', 'check_first_line', 'track']
 
 # %% ../../nbs/91_cli.track.ipynb #7cc1bb37
 import json
@@ -173,12 +173,29 @@ def output_options(command: Callable) -> Callable:
 # %% ../../nbs/91_cli.track.ipynb #91p00003
 def check_targets(outputs: dict, json_wanted: bool, *read) -> None:
     "Raise `UsageError` for an output {option: file} that cannot be, or that is among the files to read."
-    from fastseqtrack.core import check_outputs
+    from fastseqtrack.core import UsageError, check_outputs
 
     to_screen = outputs["--out"] == "-"
     if to_screen and json_wanted:
         raise click.UsageError("--out - and --json would print into each other\n  fix: give --out a file")
     check_outputs(outputs | {"--out": None} if to_screen else outputs, *read)
+    check_first_line(outputs["--out"])
+    first_frame = outputs["--first-frame"]
+    if first_frame is not None and Path(first_frame).suffix.lower() != ".png":
+        raise UsageError(f"{first_frame!r} does not end in .png", "give a name such as frame.png")
+
+
+def check_first_line(out: str | None) -> None:
+    "Raise `UsageError` where the file `out` is there and holds something other than boxes."
+    from fastseqtrack.core import UsageError
+
+    if out is None or not Path(out).is_file():
+        return
+    with Path(out).open("rb") as file:
+        line = file.readline(200)
+    if line and not re.fullmatch(rb"-?[\d.]+(,-?[\d.]+){3}\s*", line):
+        raise UsageError(f"--out {out} is there, and does not hold boxes",
+                         "give another name, or remove it: it would be overwritten")
 
 # %% ../../nbs/91_cli.track.ipynb #4a009886
 @click.command()

@@ -192,6 +192,8 @@ class VideoFile:
     def __init__(self, path, fps: float | None = None):
         self.path, self.fps = Path(path), fps or 25.0
         self.writer, self.partial, self.frames = None, None, 0
+        if not str(path).isascii() and str(path).encode("utf-8", "replace").decode() != str(path):
+            raise UsageError(f"OpenCV cannot write to {str(path)!a}, which is not UTF-8", "give another name")
         if self.path.suffix.lower() != ".mp4":
             raise UsageError(f"{str(path)!r} does not end in .mp4", "give a name such as out.mp4")
 

@@ -108,7 +108,7 @@ EXITS = {"none": exit_none, "select": exit_select, "host": exit_host}
 MAX_SCORE = 4 * SCORE_SCALE  # four certain words
 
 
-def check_tau(tau: float) -> float:
+def check_tau(tau: float, what: str = "tau") -> float:
     "The threshold as a float in [0, 40]. Raises `UsageError` for anything else."
     try:
         value = float(tau)
@@ -116,7 +116,7 @@ def check_tau(tau: float) -> float:
         value = math.nan
     if not 0 <= value <= MAX_SCORE:
         fix = f"use a number from 0 (always exit at once) to {MAX_SCORE:g} (never exit early)"
-        raise UsageError(f"tau = {tau!r} is not a score", fix)
+        raise UsageError(f"{what} = {tau!r} is not a score", fix)
     return value
 
 

@@ -51,7 +51,7 @@ def choose_rule(exit_rule: ExitRule | None, tau: float | None, tau_mean: float |
 
 def choose_update(interval, threshold, config) -> tuple[int | None, float]:
     "When the dynamic template is renewed: every how many frames (None: never), and above which score."
-    threshold = check_tau(config.update_threshold if threshold is None else threshold)
+    threshold = check_tau(config.update_threshold if threshold is None else threshold, "update_threshold")
     interval = config.update_interval if interval is None else interval
     if interval in (None, "never"):
         return None, threshold
