@@ -68,15 +68,16 @@ class Video {
     const sought = sleep({ target: this.video, type: "seeked" });
     this.video.currentTime = time;
     await sought;
-    for (let tries = 0; tries < 500 && !this.shows(time); tries++) await new Promise(done => setTimeout(done, 10));
+    for (let tries = 0; tries < 100 && !this.shows(time); tries++) await new Promise(done => setTimeout(done, 10));
   }
 
-  // Whether the frame of this time is drawn; where the browser does not say, it is believed.
+  // Whether the frame drawn began before this time, and lasts until then: a frame's time is its beginning, and `read`
+  // looks for its middle. Where the browser does not say, it is believed.
   shows(time) {
     if (!window.VideoFrame) return true;
     const frame = new VideoFrame(this.video), shown = frame.timestamp / 1e6;
     frame.close();
-    return Math.abs(shown - time) < 0.75 * this.step;
+    return shown <= time && time - shown < 1.25 * this.step;
   }
 }
 

@@ -46,7 +46,7 @@ def draw_result(frame: np.ndarray, result: TrackResult) -> np.ndarray:
 
 
 def check_run(frames, results) -> None:
-    "Raise `UsageError` unless there are `TrackResult`s, and a frame to index for each."
+    "Raise `UsageError` unless there are results, each a `TrackResult`, and a frame to index for each."
     try:
         enough = 0 < len(results) <= len(frames) and all(isinstance(one, TrackResult) for one in results)
     except TypeError:  # a generator, or nothing
