@@ -1,7 +1,6 @@
 """The site: chapters with their stored outputs, the API from the docstrings, the figures. See `make site`.
 
-Sphinx with myst-nb and furo. mkdocs-material was tried beside it: its search does not work from a folder on
-disk, it loads its fonts from the web, and its support ends in 2027."""
+Sphinx with myst-nb and furo: notebooks as they are stored, and pages and a search that work from a folder on disk."""
 import json
 import re
 from pathlib import Path
@@ -87,6 +86,3 @@ def setup(app) -> None:
     app.connect("autodoc-process-docstring", plain_docstring)
     app.connect("source-read", shown_notebook)
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
-
-
-html_math_renderer = "mathml"
