@@ -1,6 +1,7 @@
 """The site: chapters with their stored outputs, the API from the docstrings, the figures. See `make site`.
 
-Sphinx with myst-nb and furo: notebooks as they are stored, and pages and a search that work from a folder on disk."""
+Sphinx with myst-nb and furo: notebooks as they are stored, and pages and a search
+that work from a folder on disk."""
 import json
 import re
 from pathlib import Path
