@@ -181,9 +181,9 @@ def evaluate(data, out, root, protocol, first, json_wanted, **asked) -> None:
     where it was. A sequence that fails is named at the end, and the exit code is 1.
 
     \b
-    fastseqtrack evaluate --data folder:my/clips --model fastseqtrack_drawn --out results
+    fastseqtrack evaluate --data folder:my/clips --model fastseqtrack_nano --out results
     fastseqtrack evaluate --data folder:my/clips --model opencv-nano --peer-weights models --out results
-    fastseqtrack evaluate --data vasttrack:test --model fastseqtrack_drawn --out results --batch 16
+    fastseqtrack evaluate --data vasttrack:test --model fastseqtrack_nano --out results --batch 16
     torchrun --nproc-per-node 4 --no-python fastseqtrack evaluate --data lasot:test --model FILE --out results
     fastseqtrack evaluate --data lasot:test --model FILE --out results --merge
     fastseqtrack evaluate --data lasot:test --results downloaded/lasot

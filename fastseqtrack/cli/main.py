@@ -21,6 +21,6 @@ def main() -> None:
 
     \b
     fastseqtrack track clip.mp4 --box 120,80,60,40 --video out.mp4
-    fastseqtrack evaluate --data synthetic:test --model fastseqtrack_drawn --out results
+    fastseqtrack evaluate --data synthetic:test --model fastseqtrack_nano --out results
     fastseqtrack doctor
     """

@@ -204,7 +204,7 @@ def check_first_line(out: str | None) -> None:
 @output_options
 @click.option("--live", is_flag=True, help="Play SOURCE at its own rate; late frames are dropped.")
 @click.option("--model", default="fastseqtrack_nano",
-              help="A preset, or a file of weights that were trained here.")
+              help="fastseqtrack_nano (fast), fastseqtrack_small (more accurate), or a file of weights.")
 @click.option("--checkpoint", type=click.Path(),
               help="Other weights for the preset, such as SeqTrack's .pth.tar.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
