@@ -14,7 +14,7 @@ from functools import partial
 
 import click
 
-from .common import Number, Whole
+from .common import Number, NumberWithin, Whole
 
 # %% ../../nbs/92_cli.train.ipynb #d56c984f
 def training_sources(names: tuple, root, weights: tuple = (),
@@ -130,7 +130,7 @@ def length_options(command):
                      help="Pairs per step, of all processes.  [default: the recipe's]"),
         click.option("--seed", type=Whole(0, 2**63 - 1),
                      help="Seed of data and weights.  [default: the recipe's]"),
-        click.option("--minutes", type=Number(0), default=math.inf,
+        click.option("--minutes", type=NumberWithin(0), default=math.inf,
                      help="Stop after this time, with a checkpoint."),
     ]
     return add_options(command, options)

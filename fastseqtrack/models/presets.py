@@ -43,9 +43,9 @@ LARGER = replace(  # nano, grown: finer pictures, twice the blocks
     VIDEO,
     tokens=replace(VIDEO.tokens, search=192, template=96),
     encoder=replace(VIDEO.encoder, depth=8),
-    tau=5.05,
-    ok_threshold=2.8,
-    update_threshold=2.8,
+    tau=4.92,
+    ok_threshold=2.98,
+    update_threshold=2.98,
 )
 
 # %% ../../nbs/16_models.presets.ipynb #16fa0002
