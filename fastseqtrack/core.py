@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'CHECKOUT', 'WEIGHTS', 'DEVICES', 'InputError', 'UsageError', 'checked_name', 'raises', 'checked_number',
            'check_fields', 'figures_dir', 'write_whole', 'write_json', 'same_file', 'check_output', 'check_outputs',
-           'seed_everything', 'resolve_device', 'device_label', 'commit', 'provenance', 'is_watched', 'progress',
-           'show', 'html_table']
+           'check_folder', 'seed_everything', 'resolve_device', 'device_label', 'commit', 'provenance', 'is_watched',
+           'progress', 'show', 'html_table']
 
 # %% ../nbs/00_core.ipynb #e8ea6c38
 import difflib
@@ -155,6 +155,15 @@ def check_outputs(outputs: dict[str, object], *inputs: object) -> None:
             if same_file(path, place):
                 raise UsageError(f"{option} and {other} are one file, {path}", "give each its own name")
         taken[option] = Path(path)
+
+# %% ../nbs/00_core.ipynb #24cc0497
+def check_folder(path: str | Path) -> None:
+    "Raise `InputError` unless files can be made in the folder `path`, or in the nearest one that is there."
+    place = Path(os.path.abspath(path))
+    home = next(one for one in (place, *place.parents) if one.exists())
+    if not (home.is_dir() and os.access(home, os.W_OK | os.X_OK)):
+        cause = f"nothing can be written to {path}: {home} is read-only, or no folder"
+        raise InputError(cause, "choose another folder")
 
 # %% ../nbs/00_core.ipynb #ee7258e1
 def seed_everything(seed: int) -> np.random.Generator:

@@ -76,8 +76,11 @@ def benchmark(model, runtime, dtype, exit, threads, peer, peer_weights, frames, 
     fastseqtrack benchmark --threads 1 --threads 2 --peer opencv-kcf --out speed
     fastseqtrack benchmark --peer-weights models --out speed
     """
+    from fastseqtrack.core import check_folder
     from fastseqtrack.evaluation.benchmark import cases_of, run_benchmark
 
+    if out:
+        check_folder(out)
     peers = [*peer, *(["opencv-nano"] if peer_weights and "opencv-nano" not in peer else [])]
     cases = cases_of(model, runtime, dtype, exit, threads, peers)
     rows = run_benchmark(cases, 30 if quick else frames, device=device, peer_weights=peer_weights,

@@ -151,10 +151,11 @@ def export(model: str, out: str, window: bool, json_wanted: bool) -> None:
     fastseqtrack export --example > track_onnx.py
     python track_onnx.py nano.onnx 120,80,60,40 frames/*.jpg
     """
-    from fastseqtrack.core import check_outputs, write_whole
+    from fastseqtrack.core import check_folder, check_outputs, write_whole
     from fastseqtrack.models.checkpoints import open_model, weights_file
 
     check_outputs({"--out": out}, weights_file(model))
+    check_folder(Path(out).parent)
     opened = open_model(model)
     content = onnx_file(opened, Path(model).stem, window)
     report = dict(file=out, bytes=len(content)) | parity(opened, content, window)

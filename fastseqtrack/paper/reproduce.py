@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core import figures_dir, resolve_device
+from ..core import check_folder, figures_dir, resolve_device
 from ..evaluation.measurements import ABLATION_WORLD, SMALL_TRACKERS, ablation_models, measure_ablation, measure_all, run_world, small_world  # noqa: E501
 from ..evaluation.records import summarize
 from ..evaluation.speed_records import is_gpu, read_list, run_speed
@@ -111,6 +111,7 @@ def reproduce(out=None, only: str | None = None, full: bool = False, device="aut
     `only` makes one artefact; `full` measures everything anew first, resumably. Prints a summary.
     Returns 0, or 1 if something could not be made or differs. Raises `UsageError` for unknown names."""
     names, device, out = choose(only), resolve_device(device), Path(out or figures_dir())
+    check_folder(out)
     words = ["fastseqtrack reproduce", *(["--full"] if full else []), *([f"--only {only}"] if only else [])]
     command = " ".join(words)
     kinds = {kind for name in names for kind in ARTEFACTS[name].measured}
