@@ -66,13 +66,14 @@ def start_from(model: nn.Module, source: str | Path) -> None:
         return
     path = weights_file(source)
     weights, official = read_checkpoint(path)
+    own, fix = model.state_dict(), "give an official SeqTrack checkpoint, or one of ours"
     try:
         weights = from_official(weights, model.config.tokens.search_tokens) if official else weights
+        weights = grown({name: value.float() for name, value in weights.items()}, own)
     except KeyError as error:
-        fix = "give an official SeqTrack checkpoint, or one of ours"
         raise InputError(f"{path} holds no {error}", fix) from error
-    own = model.state_dict()
-    weights = grown({name: value.float() for name, value in weights.items()}, own)
+    except RuntimeError as error:  # a table of positions that is no square grid
+        raise InputError(f"{path} holds positions that cannot be resized ({error})", fix) from error
     same = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
     if not any(name.startswith("encoder.") for name in same):
         cause = f"{path} holds no encoder of this size"
